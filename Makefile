@@ -1,0 +1,59 @@
+# Every target says on its own line what it does and how long that takes on two
+# cores with a warm build cache; `make` alone prints that list.
+
+FUZZTIME ?= 30s
+SERVERS  ?= 127.0.0.1:8400,127.0.0.1:8410,127.0.0.1:8420
+
+# What owns goroutines. Package raft has none, and a test there proves it.
+CONCURRENT = ./raft/node/... ./raft/wal/... ./kv/... ./discovery/... ./rpc/... ./cmd/...
+
+# The linters and the protobuf compiler are pinned in their own module, so that
+# a program that imports kvorum does not depend on them.
+STATICCHECK = go tool -modfile=tools/go.mod staticcheck
+
+.PHONY: help build run test race lint proto linearizability fuzz bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/kvorum, bin/kvctl, bin/kvbench (30 s the first time)
+	go build -o bin/ ./cmd/...
+
+run: build ## three servers on this machine, data in ./kvorum-demo, Ctrl-C stops them
+	bin/kvorum demo
+
+test: ## every test (under 5 min)
+	go test ./...
+
+race: ## the tests of everything with goroutines, under the race detector (under 5 min)
+	go test -race $(CONCURRENT)
+
+lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (1 min)
+	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run gofmt -w on:" $$files; exit 1; }
+	go vet ./...
+	$(STATICCHECK) ./...
+	go mod tidy -diff
+	go -C tools mod tidy -diff
+	proto/generate.sh --check
+	@! git grep -nIE '(^|[^[:alnum:]_.])/(work|root|home)/' || { echo "a path of somebody's machine, above"; exit 1; }
+
+proto: ## regenerate the Go code of the .proto files (30 s)
+	proto/generate.sh
+
+linearizability: ## clients against real servers that are killed, paused and cut off: the long run
+	go test -count=1 -v -timeout 60m ./linearizability
+
+fuzz: ## each fuzz target in turn for FUZZTIME, 30s unless set
+	@go list ./... | while read -r package; do \
+		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
+		done; \
+	done
+
+bench: build ## load the cluster that `make run` has started (1 min)
+	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256
+	bin/kvbench --servers $(SERVERS) --workload get --clients 1,16,64,256
+
+clean: ## remove bin/; the data folders stay
+	rm -rf bin
