@@ -33,7 +33,6 @@ lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (1 m
 	go vet ./...
 	$(STATICCHECK) ./...
 	go mod tidy -diff
-	go -C tools mod tidy -diff
 	proto/generate.sh --check
 	@! git grep -nIE '(^|[^[:alnum:]_.])/(work|root|home)/' || { echo "a path of somebody's machine, above"; exit 1; }
 
