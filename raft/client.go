@@ -1,0 +1,177 @@
+package raft
+
+import (
+	"errors"
+	"slices"
+)
+
+// What the client inputs answer when they cannot be served. None of them has
+// had any effect.
+var (
+	ErrNotLeader      = errors.New("raft: not the leader")
+	ErrNoLeader       = errors.New("raft: no leader is known")
+	ErrBusy           = errors.New("raft: too many uncommitted entries")
+	ErrTransferring   = errors.New("raft: leadership is being transferred")
+	ErrConfigInFlight = errors.New("raft: a configuration change is in progress")
+	ErrInvalidConfig  = errors.New("raft: a configuration needs at least one voter, and each server once")
+	ErrNotVoter       = errors.New("raft: the server is not another voter")
+)
+
+// Propose appends command to the log if this server is the leader (§5.3). The
+// proposal is decided when an entry with the returned index is committed; it
+// succeeded if that entry also has the returned term.
+//
+// Errors: ErrNotLeader, ask the leader; ErrTransferring and ErrBusy, try later.
+func (r *Raft) Propose(command []byte) (EntryID, error) {
+	switch {
+	case r.role != Leader:
+		return EntryID{}, ErrNotLeader
+	case r.leader.transferee != None:
+		return EntryID{}, ErrTransferring
+	case r.isBusy():
+		return EntryID{}, ErrBusy
+	}
+	return r.appendAsLeader(Entry{Command: command}), nil
+}
+
+func (r *Raft) isBusy() bool {
+	limit, lo, hi := r.cfg.MaxUncommitted, r.commitIndex+1, r.log.lastIndex()
+	return limit.Entries > 0 && hi-r.commitIndex >= Index(limit.Entries) ||
+		limit.Bytes > 0 && r.log.size(lo, hi) >= limit.Bytes
+}
+
+// pendingRead waits for a round of heartbeats to confirm that no newer leader
+// existed when the read arrived.
+type pendingRead struct {
+	Read
+	from  ServerID
+	round uint64
+}
+
+// ReadIndex starts a linearizable read on any server (thesis §6.4). It is
+// answered in Effects.Reads under the same id, which this server must never
+// have used, not even before a restart; or never, if a message or leadership is
+// lost: then start it again.
+//
+// Errors: ErrNoLeader, try later.
+func (r *Raft) ReadIndex(id uint64) error {
+	switch {
+	case r.role == Leader:
+		r.startRead(r.cfg.ID, id)
+	case r.leaderID != None:
+		r.send(r.leaderID, ReadIndexRequest{ID: id})
+	default:
+		return ErrNoLeader
+	}
+	return nil
+}
+
+func (r *Raft) handleReadIndexRequest(m Message, req ReadIndexRequest) {
+	if r.role == Leader {
+		r.startRead(m.From, req.ID)
+	}
+}
+
+// startRead fixes the index that the read must see. All that was committed
+// before this term precedes the no-op that began it, so a leader that has not
+// committed that yet, and cannot know its commitIndex, waits for it.
+func (r *Raft) startRead(from ServerID, id uint64) {
+	index := max(r.commitIndex, r.leader.termStart)
+	r.leader.reads = append(r.leader.reads, pendingRead{Read{id, index}, from, r.leader.round + 1})
+}
+
+// TransferLeadership hands leadership to the given voter, or if that is None to
+// the most up-to-date one (thesis §3.10). Meanwhile no proposals are accepted.
+// It is abandoned after an election timeout.
+//
+// Errors: ErrNotLeader; ErrNotVoter.
+func (r *Raft) TransferLeadership(to ServerID) error {
+	if r.role != Leader {
+		return ErrNotLeader
+	}
+	if to == None {
+		to = r.mostUpToDate()
+	}
+	if !r.config.IsVoter(to) || to == r.cfg.ID {
+		return ErrNotVoter
+	}
+	r.tracef("handing leadership over to %s", to)
+	r.leader.transferee, r.leader.transferTicks, r.leader.transferIsSent = to, 0, false
+	return nil
+}
+
+// mostUpToDate returns the other voter whose log agrees furthest with ours.
+func (r *Raft) mostUpToDate() (best ServerID) {
+	var match Index
+	for _, id := range r.config.Servers() {
+		p := r.leader.progress[id]
+		if id != r.cfg.ID && r.config.IsVoter(id) && (best == None || p.matchIndex > match) {
+			best, match = id, p.matchIndex
+		}
+	}
+	return best
+}
+
+// Status is a view of a server for people, tests and operators.
+type Status struct {
+	ID          ServerID
+	Role        Role
+	Term        Term
+	VotedFor    ServerID
+	Leader      ServerID // None: unknown
+	FirstIndex  Index    // of the log that is kept
+	Last        EntryID
+	Stable      Index // the log is on stable storage up to here
+	CommitIndex Index
+	LastApplied Index // handed to the state machine
+	Snapshot    SnapshotMeta
+	Config      Configuration
+	ConfigIndex Index
+	Transferee  ServerID
+	DiskStuck   bool // stable storage has not answered for two election timeouts
+	Peers       []PeerStatus
+}
+
+// PeerStatus is what a leader knows of another server.
+type PeerStatus struct {
+	ID           ServerID
+	MatchIndex   Index
+	NextIndex    Index
+	State        string // probe, replicate or snapshot
+	SinceContact int    // ticks since it last answered
+}
+
+// Status returns the present state. It shares nothing with r.
+func (r *Raft) Status() Status {
+	s := Status{
+		ID: r.cfg.ID, Role: r.role, Term: r.currentTerm, VotedFor: r.votedFor, Leader: r.leaderID,
+		FirstIndex: r.log.firstIndex(), Last: r.log.last(), Stable: r.stable,
+		CommitIndex: r.commitIndex, LastApplied: r.lastApplied, Snapshot: r.log.snapshot,
+		Config: r.config.clone(), ConfigIndex: r.configIndex,
+		Transferee: r.leader.transferee, DiskStuck: r.diskIsStuck(),
+	}
+	if r.role != Leader {
+		return s
+	}
+	for _, id := range r.config.Servers() {
+		if id != r.cfg.ID {
+			s.Peers = append(s.Peers, r.leader.progress[id].status(id))
+		}
+	}
+	return s
+}
+
+func (p *progress) status(id ServerID) PeerStatus {
+	state := "replicate"
+	switch {
+	case p.snapshot != 0:
+		state = "snapshot"
+	case p.probing:
+		state = "probe"
+	}
+	return PeerStatus{id, p.matchIndex, p.nextIndex, state, p.silent}
+}
+
+func (c Configuration) clone() Configuration {
+	return Configuration{slices.Clone(c.Voters), slices.Clone(c.Old), slices.Clone(c.Learners)}
+}

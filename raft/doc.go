@@ -1,0 +1,45 @@
+// Package raft is the Raft consensus algorithm, as a pure function of its
+// inputs: no clock, no disk, no network, no goroutine.
+//
+// "§" cites Ongaro and Ousterhout, In Search of an Understandable Consensus
+// Algorithm (extended version, 2014); "thesis §" cites Ongaro's dissertation,
+// Consensus: Bridging Theory and Practice (2014).
+//
+// Three ideas carry the code.
+//
+// Inputs record, rules decide, effects perform. Figure 2 has RPC receivers and
+// Rules for Servers. The receivers (handleX) only note what they learn; every
+// decision that depends on it is made in [Raft.Effects], by one function,
+// rules, in one fixed order; what it asks of the outside is a value, [Effects].
+//
+// One notion of quorum. quorumMin is the largest value that a quorum has
+// reached: of matchIndex it commits (§5.3), of acknowledged rounds it confirms
+// reads and leadership (thesis §6.4, §6.2), of zeros and ones it counts votes.
+// Joint consensus (§6) is the smaller of two majorities and appears nowhere else.
+//
+// One durability rule. Nothing that a server promised (a term, a vote, an
+// acknowledged entry) may be seen before it is on stable storage. The leader
+// need not wait for its own disk before it replicates, but counts its own copy
+// only once its disk has answered (thesis §10.2.1).
+//
+// Figure 2, and where it is:
+//
+//	currentTerm, votedFor, log[]      Raft.currentTerm, Raft.votedFor, Raft.log
+//	commitIndex, lastApplied          Raft.commitIndex, Raft.lastApplied
+//	nextIndex[], matchIndex[]         progress.nextIndex, progress.matchIndex
+//	AppendEntries RPC                 AppendEntries, Raft.handleAppendEntries, log.append
+//	RequestVote RPC                   RequestVote, Raft.handleRequestVote, Raft.isUpToDate
+//	All Servers: apply                Raft.Effects
+//	All Servers: higher term          Raft.Step, Raft.becomeFollower
+//	Followers: election timeout       Raft.Tick, Raft.startPreVote
+//	Candidates: start election        Raft.startElection
+//	Candidates: majority of votes     Raft.hasWon, Raft.becomeLeader
+//	Candidates: AppendEntries         Raft.heardFromLeader
+//	Leaders: heartbeats               Raft.tickLeader
+//	Leaders: command from client      Raft.Propose, Raft.appendAsLeader
+//	Leaders: last log index           Raft.replicate, Raft.sendAppendEntries
+//	Leaders: successful, fails        Raft.handleAppendEntriesResponse
+//	Leaders: exists an N              Raft.advanceCommitIndex
+//
+// A Raft is not safe for concurrent use; package node drives one.
+package raft

@@ -1,0 +1,130 @@
+package raft
+
+// candidateState is the volatile state of a candidate or pre-candidate.
+type candidateState struct {
+	votes map[ServerID]bool
+}
+
+func (c candidateState) clone(config Configuration) candidateState {
+	if c.votes == nil {
+		return c
+	}
+	votes := map[ServerID]bool{}
+	for _, id := range config.Servers() {
+		votes[id] = c.votes[id]
+	}
+	return candidateState{votes}
+}
+
+// startPreVote asks the others whether they would vote for us, without
+// disturbing anyone if they would not (thesis §9.6).
+func (r *Raft) startPreVote() {
+	r.resetElectionTimer()
+	// A server outside its latest configuration may still be needed to elect
+	// a leader until that configuration is committed (thesis §4.2.2).
+	if !r.config.IsVoter(r.cfg.ID) && r.configIndex <= r.commitIndex {
+		return
+	}
+	if r.diskIsStuck() {
+		r.tracef("election timeout, but our disk does not answer")
+		return
+	}
+	r.tracef("election timeout: would we win term %d?", r.currentTerm+1)
+	r.role, r.leaderID = PreCandidate, None
+	r.candidate = candidateState{votes: map[ServerID]bool{r.cfg.ID: true}}
+	last := r.log.last()
+	r.broadcast(RequestPreVote{NextTerm: r.currentTerm + 1, LastLogIndex: last.Index, LastLogTerm: last.Term})
+}
+
+// startElection is "on conversion to candidate, start election" (Figure 2):
+// increment currentTerm, vote for self, reset election timer, send RequestVote
+// RPCs to all other servers.
+func (r *Raft) startElection() {
+	r.currentTerm++
+	r.votedFor = r.cfg.ID
+	r.resetElectionTimer()
+	r.tracef("standing for term %d", r.currentTerm)
+	r.role, r.leaderID = Candidate, None
+	r.candidate = candidateState{votes: map[ServerID]bool{r.cfg.ID: true}}
+	last := r.log.last()
+	r.broadcast(RequestVote{LastLogIndex: last.Index, LastLogTerm: last.Term})
+}
+
+func (r *Raft) broadcast(body Body) {
+	for _, id := range r.config.Servers() {
+		if id != r.cfg.ID && r.config.IsVoter(id) {
+			r.send(id, body)
+		}
+	}
+}
+
+// handleRequestPreVote answers yes if the candidate could win and we have no
+// reason to want an election less than it does: a server that has heard from
+// a leader within the minimum election timeout protects that leader, even
+// from servers that were removed (§6, thesis §4.2.3).
+func (r *Raft) handleRequestPreVote(m Message, req RequestPreVote) {
+	granted := false
+	switch {
+	case req.NextTerm <= r.currentTerm:
+		r.tracef("no pre-vote for %s: term %d is over", m.From, req.NextTerm)
+	case r.role == Leader || r.unheard < r.cfg.ElectionTicks:
+		r.tracef("no pre-vote for %s: we hear a leader", m.From)
+	case !r.isUpToDate(EntryID{req.LastLogIndex, req.LastLogTerm}):
+		r.tracef("no pre-vote for %s: its log is behind ours", m.From)
+	default:
+		granted = true
+	}
+	r.send(m.From, RequestPreVoteResponse{NextTerm: req.NextTerm, VoteGranted: granted})
+}
+
+// handleRequestVote is the RequestVote receiver of Figure 2. A server votes
+// whatever its own configuration says: it may not have heard yet that it was
+// made a voter (thesis §4.2.3).
+func (r *Raft) handleRequestVote(m Message, req RequestVote) {
+	granted := false
+	switch {
+	case m.Term < r.currentTerm:
+		// 1. Reply false if term < currentTerm (§5.1).
+		r.tracef("no vote for %s: term %d is over", m.From, m.Term)
+	case r.votedFor != None && r.votedFor != m.From:
+		// 2. If votedFor is null or candidateId,
+		r.tracef("no vote for %s: voted for %s", m.From, r.votedFor)
+	case !r.isUpToDate(EntryID{req.LastLogIndex, req.LastLogTerm}):
+		// and candidate's log is at least as up-to-date as receiver's log,
+		r.tracef("no vote for %s: its log is behind ours", m.From)
+	default:
+		// grant vote (§5.2, §5.4).
+		r.tracef("vote for %s in term %d", m.From, m.Term)
+		granted = true
+		r.votedFor = m.From
+		r.resetElectionTimer()
+	}
+	r.send(m.From, RequestVoteResponse{VoteGranted: granted})
+}
+
+// isUpToDate is the election restriction: candidate's log is at least as
+// up-to-date as ours (§5.4.1).
+func (r *Raft) isUpToDate(candidate EntryID) bool {
+	return compareUpToDate(candidate, r.log.last()) >= 0
+}
+
+func (r *Raft) handleRequestPreVoteResponse(m Message, resp RequestPreVoteResponse) {
+	if r.role == PreCandidate && resp.NextTerm == r.currentTerm+1 {
+		r.candidate.votes[m.From] = resp.VoteGranted
+	}
+}
+
+func (r *Raft) handleRequestVoteResponse(m Message, resp RequestVoteResponse) {
+	if r.role == Candidate {
+		r.candidate.votes[m.From] = resp.VoteGranted
+	}
+}
+
+// handleTimeoutNow starts an election without asking first: the leader wants
+// us to take over (thesis §3.10).
+func (r *Raft) handleTimeoutNow(m Message) {
+	if m.Term == r.currentTerm && r.role == Follower && r.config.IsVoter(r.cfg.ID) {
+		r.tracef("%s hands leadership over to us", m.From)
+		r.startElection()
+	}
+}

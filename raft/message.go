@@ -1,0 +1,97 @@
+package raft
+
+// Message is what servers exchange. What every RPC of Figure 2 shares is in
+// the envelope: From is its leaderId or candidateId, Term the sender's
+// currentTerm, in requests and in answers alike.
+type Message struct {
+	From, To ServerID
+	Term     Term
+	Body     Body
+}
+
+// Body is one of the types below.
+type Body interface{ body() }
+
+// RequestVote is invoked by candidates to gather votes (§5.2).
+type RequestVote struct {
+	LastLogIndex Index
+	LastLogTerm  Term
+}
+
+// RequestVoteResponse is the answer to RequestVote.
+type RequestVoteResponse struct {
+	VoteGranted bool
+}
+
+// RequestPreVote asks whether a RequestVote for NextTerm would be granted
+// (thesis §9.6). It carries the term asked about in the body, and so changes
+// nobody's currentTerm.
+type RequestPreVote struct {
+	NextTerm     Term
+	LastLogIndex Index
+	LastLogTerm  Term
+}
+
+// RequestPreVoteResponse is the answer to RequestPreVote.
+type RequestPreVoteResponse struct {
+	NextTerm    Term // echoed
+	VoteGranted bool
+}
+
+// AppendEntries is invoked by the leader to replicate log entries (§5.3); also
+// used as heartbeat (§5.2).
+type AppendEntries struct {
+	PrevLogIndex Index
+	PrevLogTerm  Term
+	Entries      []Entry
+	LeaderCommit Index
+	Round        uint64 // echoed, so that the leader can date the answer (thesis §6.4)
+}
+
+// AppendEntriesResponse is the answer to AppendEntries and to InstallSnapshot.
+type AppendEntriesResponse struct {
+	Success bool
+	// Match is, on success, the last entry known to agree with the leader's
+	// log; on failure, the follower's best guess at one that might (§5.3).
+	Match EntryID
+	Round uint64 // of the request
+}
+
+// InstallSnapshot is invoked by the leader to send a snapshot to a follower
+// that is too far behind (§7).
+//
+// Departure: Figure 13's offset, data and done belong to the transport, which
+// streams the snapshot's bytes from disk to disk. This message is stepped at the
+// receiver once all of them are there.
+type InstallSnapshot struct {
+	Snapshot SnapshotMeta
+	Round    uint64
+}
+
+// ReadIndexRequest asks the leader, on behalf of a read at the sender, for the
+// index that the read must see (thesis §6.4).
+type ReadIndexRequest struct {
+	ID uint64
+}
+
+// ReadIndexResponse is the answer to ReadIndexRequest, once the leader has
+// confirmed that it still led when the request arrived.
+type ReadIndexResponse struct {
+	ID    uint64 // echoed
+	Index Index
+}
+
+// TimeoutNow tells the target of a leadership transfer to start an election
+// at once (thesis §3.10).
+type TimeoutNow struct{}
+
+func (RequestVote) body()            {}
+func (RequestVoteResponse) body()    {}
+func (RequestPreVote) body()         {}
+func (RequestPreVoteResponse) body() {}
+func (AppendEntries) body()          {}
+func (AppendEntriesResponse) body()  {}
+func (InstallSnapshot) body()        {}
+func (ReadIndexRequest) body()       {}
+func (ReadIndexResponse) body()      {}
+func (TimeoutNow) body()             {}

@@ -1,0 +1,233 @@
+package raft
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Role is the part that a server plays in its current term (§5.1, Figure 4).
+type Role uint8
+
+const (
+	Follower     Role = iota
+	PreCandidate      // asks whether it could win an election (thesis §9.6)
+	Candidate
+	Leader
+)
+
+func (r Role) String() string {
+	return [...]string{"follower", "pre-candidate", "candidate", "leader"}[r]
+}
+
+// Limit bounds a run of entries. A zero field is no bound.
+type Limit struct {
+	Entries int
+	Bytes   int
+}
+
+// Config fixes what never changes while a server runs. Times are in ticks.
+type Config struct {
+	ID             ServerID
+	ElectionTicks  int    // minimum election timeout; the actual one is drawn from [n, 2n) (§5.2)
+	HeartbeatTicks int    // must be much smaller than ElectionTicks (§5.6)
+	MaxAppend      Limit  // of one AppendEntries
+	MaxInflight    Limit  // sent to a follower and not acknowledged
+	MaxUncommitted Limit  // in the leader's log; Propose returns ErrBusy past it
+	Seed           uint64 // election timeouts are the only random thing in Raft
+	Trace          bool   // say in Effects.Trace why each step did what it did
+}
+
+// Raft is one server. Its fields follow the State box of Figure 2.
+type Raft struct {
+	cfg  Config
+	rand prng
+
+	// Persistent state on all servers. Updated on stable storage before
+	// responding to RPCs: see Effects.
+	currentTerm Term
+	votedFor    ServerID
+	log         log
+
+	// Volatile state on all servers.
+	commitIndex Index
+	lastApplied Index
+
+	// The latest configuration in the log, committed or not (§6).
+	config      Configuration
+	configIndex Index
+
+	role      Role
+	leaderID  ServerID // so follower can redirect clients
+	candidate candidateState
+	leader    leaderState
+
+	elapsed int // ticks since the election timer was reset; on a leader, since it last checked its quorum
+	timeout int // election timeout drawn for this round
+	unheard int // ticks since a current leader was last heard from
+
+	answeredRound uint64 // the last round of heartbeats that was acknowledged
+
+	// What is on stable storage, and what is on its way there.
+	durable  HardState // on stable storage
+	stable   Index     // the log is on stable storage up to here
+	handed   HardState // last handed out in a Persist
+	saving   Index     // entries up to here have been handed out in a Persist
+	batches  []batch   // handed out, not yet Persisted
+	seq      uint64    // of the last batch
+	diskWait int       // ticks since the disk last answered, while batches is not empty
+
+	restore *SnapshotMeta // installed; the state machine gets it once it is durable
+	out     Effects       // under construction
+}
+
+// New returns a server restored from what stable storage held.
+func New(cfg Config, saved Saved) *Raft {
+	r := &Raft{cfg: cfg, rand: prng(cfg.Seed)}
+	r.currentTerm, r.votedFor = saved.HardState.CurrentTerm, saved.HardState.VotedFor
+	r.durable, r.handed = saved.HardState, saved.HardState
+	r.log = newLog(saved.Snapshot, saved.Entries)
+	r.commitIndex = saved.Snapshot.LastIncludedIndex
+	r.lastApplied = saved.Snapshot.LastIncludedIndex
+	r.stable, r.saving = r.log.lastIndex(), r.log.lastIndex()
+	r.config, r.configIndex = r.log.latestConfig()
+	r.unheard = cfg.ElectionTicks
+	r.resetElectionTimer()
+	return r
+}
+
+// Tick advances time by one tick.
+func (r *Raft) Tick() {
+	r.elapsed++
+	r.unheard++
+	if len(r.batches) > 0 {
+		r.diskWait++
+	}
+	switch {
+	case r.role == Leader:
+		r.tickLeader()
+	case r.elapsed >= r.timeout:
+		// Followers and candidates (Figure 2): if election timeout elapses:
+		// start new election.
+		r.startPreVote()
+	}
+}
+
+// Step hands the server a message from the network.
+func (r *Raft) Step(m Message) {
+	// All servers (Figure 2): if RPC request or response contains term
+	// T > currentTerm: set currentTerm = T, convert to follower (§5.1).
+	if m.Term > r.currentTerm {
+		r.tracef("term %d from %s is newer than ours", m.Term, m.From)
+		r.becomeFollower(m.Term, None)
+	}
+	switch body := m.Body.(type) {
+	case RequestPreVote:
+		r.handleRequestPreVote(m, body)
+	case RequestVote:
+		r.handleRequestVote(m, body)
+	case AppendEntries:
+		r.handleAppendEntries(m, body)
+	case InstallSnapshot:
+		r.handleInstallSnapshot(m, body)
+	case ReadIndexRequest:
+		r.handleReadIndexRequest(m, body)
+	case TimeoutNow:
+		r.handleTimeoutNow(m)
+	default:
+		r.stepResponse(m)
+	}
+}
+
+// stepResponse handles answers to our own requests. An answer from an earlier
+// term concerns a role that we no longer play, so it is dropped.
+func (r *Raft) stepResponse(m Message) {
+	if m.Term < r.currentTerm {
+		return
+	}
+	switch body := m.Body.(type) {
+	case RequestPreVoteResponse:
+		r.handleRequestPreVoteResponse(m, body)
+	case RequestVoteResponse:
+		r.handleRequestVoteResponse(m, body)
+	case AppendEntriesResponse:
+		r.handleAppendEntriesResponse(m, body)
+	case ReadIndexResponse:
+		r.out.Reads = append(r.out.Reads, Read(body))
+	default:
+		panic(fmt.Sprintf("raft: unknown message %T", m.Body))
+	}
+}
+
+// becomeFollower enters term as a follower of leader, which may be None.
+func (r *Raft) becomeFollower(term Term, leader ServerID) {
+	if term > r.currentTerm {
+		r.currentTerm, r.votedFor = term, None
+	}
+	if r.role != Follower {
+		r.resetElectionTimer()
+	}
+	r.role, r.leaderID = Follower, leader
+	r.candidate, r.leader = candidateState{}, leaderState{}
+}
+
+func (r *Raft) resetElectionTimer() {
+	r.elapsed = 0
+	r.timeout = r.cfg.ElectionTicks + r.rand.intn(r.cfg.ElectionTicks)
+}
+
+// heardFromLeader records a sign of life from the leader of this term.
+func (r *Raft) heardFromLeader(id ServerID) {
+	if r.role == Leader {
+		panic(fmt.Sprintf("raft: Election Safety: %s and %s both lead term %d", r.cfg.ID, id, r.currentTerm))
+	}
+	r.becomeFollower(r.currentTerm, id)
+	r.resetElectionTimer()
+	r.unheard = 0
+}
+
+func (r *Raft) hardState() HardState { return HardState{r.currentTerm, r.votedFor} }
+
+// send sends body in the current term: at once if it promises nothing that is
+// not on stable storage yet, else together with what it promises.
+func (r *Raft) send(to ServerID, body Body) {
+	m := Message{From: r.cfg.ID, To: to, Term: r.currentTerm, Body: body}
+	if r.promiseIsDurable(body) {
+		r.out.Messages = append(r.out.Messages, m)
+	} else {
+		r.out.Persist.Messages = append(r.out.Persist.Messages, m)
+	}
+}
+
+// promiseIsDurable: every message promises our term and our vote in it, and an
+// acknowledgement promises entries too. A leader's requests promise no entries,
+// so they leave while its own disk is still writing them (thesis §10.2.1).
+func (r *Raft) promiseIsDurable(body Body) bool {
+	ack, ok := body.(AppendEntriesResponse)
+	return r.durable == r.hardState() && !(ok && ack.Success && ack.Match.Index > r.stable)
+}
+
+// diskIsStuck reports that stable storage has not answered for so long that
+// this server had better not lead.
+func (r *Raft) diskIsStuck() bool {
+	return len(r.batches) > 0 && r.diskWait >= 2*r.cfg.ElectionTicks
+}
+
+// tracef says why the server did what it did. The sentence is the comment.
+func (r *Raft) tracef(format string, args ...any) {
+	if r.cfg.Trace {
+		r.out.Trace = append(r.out.Trace, fmt.Sprintf(format, args...))
+	}
+}
+
+// Clone returns a copy that shares nothing with r that either could change: a
+// Raft is a value, so that a run can be rewound and explored.
+func (r *Raft) Clone() *Raft {
+	c := *r
+	c.log.entries, c.log.sizes = slices.Clip(c.log.entries), slices.Clip(c.log.sizes)
+	c.log.configs = slices.Clip(c.log.configs)
+	c.batches = slices.Clone(r.batches)
+	c.out.Messages, c.out.Trace = slices.Clone(r.out.Messages), slices.Clone(r.out.Trace)
+	c.out.Persist.Messages, c.out.Reads = slices.Clone(r.out.Persist.Messages), slices.Clone(r.out.Reads)
+	c.candidate, c.leader = r.candidate.clone(r.config), r.leader.clone(r.tracked())
+	return &c
+}

@@ -1,0 +1,269 @@
+package raft
+
+// leaderState is the volatile state on leaders, reinitialized after election.
+type leaderState struct {
+	progress  map[ServerID]*progress
+	termStart Index  // the no-op that began this leader's term
+	round     uint64 // the latest round of heartbeats (thesis §6.4)
+	lastRound uint64 // the round at the previous quorum check
+	reads     []pendingRead
+
+	transferee     ServerID // leadership is on its way to this server (thesis §3.10)
+	transferTicks  int      // since then
+	transferIsSent bool     // it has been sent TimeoutNow
+}
+
+// progress is what a leader knows of one server, itself included.
+type progress struct {
+	nextIndex  Index
+	matchIndex Index
+	ackedRound uint64
+	firstRound uint64 // answers to earlier rounds belong to an earlier membership
+
+	// While the leader does not know where the logs agree it sends one
+	// AppendEntries at a time; after that it streams them (thesis §10.2.1).
+	probing  bool
+	waiting  bool  // a probe is on its way
+	snapshot Index // a snapshot up to here is on its way; 0: none
+
+	sentCommit Index
+	sentRound  uint64
+	silent     int // ticks since it last answered
+}
+
+func (l leaderState) clone(ids []ServerID) leaderState {
+	if l.progress == nil {
+		return l
+	}
+	copies := map[ServerID]*progress{}
+	for _, id := range ids {
+		p := *l.progress[id]
+		copies[id] = &p
+	}
+	l.progress = copies
+	l.reads = append([]pendingRead(nil), l.reads...)
+	return l
+}
+
+// becomeLeader enters the Leaders rules of Figure 2.
+func (r *Raft) becomeLeader() {
+	r.tracef("elected leader of term %d", r.currentTerm)
+	r.role, r.leaderID = Leader, r.cfg.ID
+	r.elapsed = 0
+	r.candidate = candidateState{}
+	r.leader = leaderState{}
+	r.trackServers()
+	// A leader cannot tell which entries of earlier terms are committed until
+	// it has committed one of its own (§5.4.2, §8).
+	r.leader.termStart = r.appendAsLeader(Entry{}).Index
+}
+
+// trackServers makes progress agree with the configuration. It always holds
+// the leader itself, which may manage a cluster that it is not part of (§6).
+// A server that comes, or comes back, starts from nothing: what it answered to
+// earlier rounds, perhaps before it was removed, does not count.
+func (r *Raft) trackServers() {
+	r.leader.round++
+	old := r.leader.progress
+	r.leader.progress = map[ServerID]*progress{}
+	for _, id := range r.tracked() {
+		p := old[id]
+		if p == nil {
+			p = &progress{nextIndex: r.log.lastIndex() + 1, probing: true, firstRound: r.leader.round}
+		}
+		r.leader.progress[id] = p
+	}
+}
+
+// tracked returns the servers that a leader keeps progress of.
+func (r *Raft) tracked() []ServerID { return append(r.config.Servers(), r.cfg.ID) }
+
+// appendAsLeader appends e to the leader's log, as the next entry of its term.
+func (r *Raft) appendAsLeader(e Entry) EntryID {
+	e.EntryID = EntryID{r.log.lastIndex() + 1, r.currentTerm}
+	r.log.add([]Entry{e})
+	if e.Config != nil {
+		// A server uses the latest configuration in its log, regardless of
+		// whether the entry is committed (§6).
+		r.config, r.configIndex = *e.Config, e.Index
+		r.tracef("configuration %v from %d on", r.config, e.Index)
+		r.trackServers()
+	}
+	return e.EntryID
+}
+
+// tickLeader sends heartbeats during idle periods, and steps down when an
+// election timeout passes without a round that a quorum answered
+// (CheckQuorum, thesis §6.2).
+func (r *Raft) tickLeader() {
+	for _, id := range r.config.Servers() {
+		r.leader.progress[id].silent++
+	}
+	if r.leader.transferTicks++; r.leader.transferTicks >= r.cfg.ElectionTicks {
+		r.leader.transferee = None // it did not take over in time (thesis §3.10)
+	}
+	if r.elapsed%r.cfg.HeartbeatTicks == 0 {
+		r.leader.round++
+	}
+	if r.elapsed < r.cfg.ElectionTicks {
+		return
+	}
+	r.elapsed = 0
+	switch {
+	case r.quorumRound() < r.leader.lastRound:
+		r.tracef("no quorum answered round %d: stepping down", r.leader.lastRound)
+		r.becomeFollower(r.currentTerm, None)
+	case r.diskIsStuck():
+		r.tracef("our disk does not answer: stepping down")
+		r.becomeFollower(r.currentTerm, None)
+	default:
+		r.leader.lastRound = r.leader.round
+	}
+}
+
+// sendAppendEntries sends the follower the entries from nextIndex on, or none
+// if too many are in flight. Either way prevLogIndex names the entry that the
+// leader believes comes before, so that even a heartbeat finds out whether
+// earlier entries were lost.
+func (r *Raft) sendAppendEntries(to ServerID, p *progress) {
+	p.sentCommit, p.sentRound = r.commitIndex, r.leader.round
+	prev := p.nextIndex - 1
+	prevTerm, ok := r.log.term(prev)
+	if p.snapshot == 0 && !ok {
+		r.sendInstallSnapshot(to, p)
+	}
+	if p.snapshot != 0 {
+		// All logs agree before their first entry: a heartbeat and no more.
+		r.send(to, AppendEntries{Round: r.leader.round})
+		return
+	}
+	req := AppendEntries{PrevLogIndex: prev, PrevLogTerm: prevTerm, LeaderCommit: r.commitIndex, Round: r.leader.round}
+	if r.hasRoom(p) {
+		hi := r.log.within(r.cfg.MaxAppend, p.nextIndex, r.log.lastIndex())
+		req.Entries = append([]Entry(nil), r.log.slice(p.nextIndex, hi)...)
+		if !p.probing {
+			p.nextIndex = hi + 1
+		}
+	}
+	p.waiting = p.probing
+	r.send(to, req)
+}
+
+// hasRoom reports whether there are entries to send and the follower's window
+// has room for them. A probe is one AppendEntries at a time.
+func (r *Raft) hasRoom(p *progress) bool {
+	last, limit := p.nextIndex-1, r.cfg.MaxInflight
+	switch {
+	case p.nextIndex > r.log.lastIndex():
+		return false
+	case p.probing:
+		return !p.waiting
+	case limit.Entries > 0 && last-p.matchIndex >= Index(limit.Entries):
+		return false
+	}
+	return limit.Bytes == 0 || r.log.size(p.matchIndex+1, last) < limit.Bytes
+}
+
+// handleAppendEntries is the AppendEntries receiver of Figure 2.
+func (r *Raft) handleAppendEntries(m Message, req AppendEntries) {
+	// 1. Reply false if term < currentTerm (§5.1).
+	if m.Term < r.currentTerm {
+		r.send(m.From, AppendEntriesResponse{})
+		return
+	}
+	r.heardFromLeader(m.From)
+
+	// 2. Reply false if log doesn't contain an entry at prevLogIndex whose
+	// term matches prevLogTerm (§5.3).
+	prev := EntryID{req.PrevLogIndex, req.PrevLogTerm}
+	if !r.log.matches(prev) {
+		r.tracef("entry %v is not in our log", prev)
+		r.send(m.From, AppendEntriesResponse{Match: r.log.guess(prev), Round: req.Round})
+		return
+	}
+
+	// 3. If an existing entry conflicts with a new one, delete it and all
+	// that follow it. 4. Append any new entries not already in the log.
+	r.appendAsFollower(req.Entries)
+
+	// 5. If leaderCommit > commitIndex, set commitIndex = min(leaderCommit,
+	// index of last new entry).
+	lastNew := prev
+	if n := len(req.Entries); n > 0 {
+		lastNew = req.Entries[n-1].EntryID
+	}
+	r.commitTo(min(req.LeaderCommit, lastNew.Index))
+	r.acknowledge(m.From, lastNew, req.Round)
+}
+
+func (r *Raft) appendAsFollower(entries []Entry) {
+	last := r.log.lastIndex()
+	first := r.log.append(entries)
+	if first == 0 {
+		return
+	}
+	if first <= r.commitIndex {
+		panic("raft: State Machine Safety: a leader replaces a committed entry")
+	}
+	if first <= last {
+		r.tracef("entries from %d on conflict with the leader's: replaced", first)
+		r.notStableFrom(first)
+	}
+	r.config, r.configIndex = r.log.latestConfig()
+}
+
+// notStableFrom notes that the log from index i on is not, and once the batches
+// that are on their way have arrived still will not be, on stable storage.
+func (r *Raft) notStableFrom(i Index) {
+	r.stable, r.saving = min(r.stable, i-1), min(r.saving, i-1)
+	for n := range r.batches {
+		r.batches[n].upto = min(r.batches[n].upto, i-1)
+	}
+}
+
+// acknowledge tells the leader that our logs agree up to match. The entries
+// are a promise, and wait for the disk; that we heard this round is none, and
+// a slow disk must not make a leader believe that it lost its quorum.
+func (r *Raft) acknowledge(leader ServerID, match EntryID, round uint64) {
+	if match.Index > r.stable && round != r.answeredRound {
+		t, _ := r.log.term(r.stable)
+		r.send(leader, AppendEntriesResponse{Success: true, Match: EntryID{r.stable, t}, Round: round})
+	}
+	r.answeredRound = round
+	r.send(leader, AppendEntriesResponse{Success: true, Match: match, Round: round})
+}
+
+// handleAppendEntriesResponse records how far a follower's log agrees with
+// ours (Figure 2, Leaders).
+func (r *Raft) handleAppendEntriesResponse(m Message, resp AppendEntriesResponse) {
+	p := r.leader.progress[m.From]
+	if r.role != Leader || p == nil || resp.Round < p.firstRound {
+		return
+	}
+	p.ackedRound = max(p.ackedRound, resp.Round)
+	p.silent = 0
+	if resp.Success {
+		// If successful: update nextIndex and matchIndex for follower (§5.3).
+		p.matchIndex = max(p.matchIndex, resp.Match.Index)
+		p.nextIndex = max(p.nextIndex, p.matchIndex+1)
+	}
+	switch {
+	case p.snapshot > p.matchIndex:
+		// Until the snapshot has arrived there is nothing else to learn.
+	case resp.Success:
+		p.probing, p.waiting, p.snapshot = false, false, 0
+	default:
+		// If AppendEntries fails because of log inconsistency: decrement
+		// nextIndex and retry (§5.3).
+		p.probing, p.waiting = true, false
+		guess := r.log.guess(resp.Match)
+		p.nextIndex = max(p.matchIndex+1, min(p.nextIndex, guess.Index+1))
+	}
+}
+
+func (r *Raft) commitTo(i Index) {
+	if i > r.commitIndex {
+		r.tracef("committed up to %d", i)
+		r.commitIndex = i
+	}
+}

@@ -1,0 +1,125 @@
+package raft
+
+// rules applies the Rules for Servers of Figure 2 that do not wait for a
+// message or a tick. Handlers only record what they learn; every decision
+// that depends on it is made here, in one place and one order, so that no
+// handler has to go on after the ground has moved under it.
+func (r *Raft) rules() {
+	if r.role == PreCandidate && r.hasWon() {
+		r.startElection()
+	}
+	if r.role == Candidate && r.hasWon() {
+		r.becomeLeader()
+	}
+	if r.role == Leader {
+		r.advanceCommitIndex()
+		r.advanceConfig()
+	}
+	if r.role == Leader {
+		r.advanceReads()
+		r.advanceTransfer()
+		r.replicate()
+	}
+}
+
+// hasWon: if votes received from majority of servers: become leader. A
+// candidate's own vote is a promise like any other, and counts once it is
+// durable; so every leader's term is durable, and its requests need not wait.
+func (r *Raft) hasWon() bool {
+	return r.config.hasQuorum(func(id ServerID) bool {
+		if id == r.cfg.ID && r.role == Candidate && r.durable != r.hardState() {
+			return false
+		}
+		return r.candidate.votes[id]
+	})
+}
+
+// advanceCommitIndex: if there exists an N such that N > commitIndex, a
+// majority of matchIndex[i] ≥ N, and log[N].term == currentTerm: set
+// commitIndex = N (§5.3, §5.4).
+func (r *Raft) advanceCommitIndex() {
+	r.leader.progress[r.cfg.ID].matchIndex = r.stable
+	n := quorumMin(r.config, func(id ServerID) Index { return r.leader.progress[id].matchIndex })
+	if t, _ := r.log.term(n); n > r.commitIndex && t == r.currentTerm {
+		r.commitTo(n)
+	}
+}
+
+// advanceConfig moves a membership change on once its entry is committed:
+// from C-old,new to C-new, and then out of office if C-new excludes us (§6).
+func (r *Raft) advanceConfig() {
+	switch {
+	case r.configIndex > r.commitIndex:
+		return
+	case r.config.Joint():
+		next := Configuration{Voters: r.config.Voters, Learners: r.config.Learners}
+		r.appendAsLeader(Entry{Config: &next})
+	case !r.config.IsVoter(r.cfg.ID):
+		r.tracef("no longer a voter: stepping down")
+		r.send(r.mostUpToDate(), TimeoutNow{}) // spare the others the election timeout
+		r.becomeFollower(r.currentTerm, None)
+	}
+}
+
+// advanceReads starts one round of heartbeats for all reads that have come
+// since the last, and answers those whose round a quorum has acknowledged: no
+// newer leader can have existed when they arrived (thesis §6.4).
+func (r *Raft) advanceReads() {
+	if n := len(r.leader.reads); n > 0 && r.leader.reads[n-1].round > r.leader.round {
+		r.leader.round++
+	}
+	confirmed := r.quorumRound()
+	for len(r.leader.reads) > 0 && r.leader.reads[0].round <= confirmed {
+		rd := r.leader.reads[0]
+		r.leader.reads = r.leader.reads[1:]
+		if rd.from == r.cfg.ID {
+			r.out.Reads = append(r.out.Reads, rd.Read)
+		} else {
+			r.send(rd.from, ReadIndexResponse(rd.Read))
+		}
+	}
+}
+
+// quorumRound returns the latest round of heartbeats that a quorum has answered.
+func (r *Raft) quorumRound() uint64 {
+	r.leader.progress[r.cfg.ID].ackedRound = r.leader.round
+	return quorumMin(r.config, func(id ServerID) uint64 { return r.leader.progress[id].ackedRound })
+}
+
+// advanceTransfer lets the target of a transfer go ahead once it has our
+// whole log (thesis §3.10).
+func (r *Raft) advanceTransfer() {
+	to := r.leader.transferee
+	if p := r.leader.progress[to]; p != nil && !r.leader.transferIsSent && p.matchIndex == r.log.lastIndex() {
+		r.leader.transferIsSent = true
+		r.send(to, TimeoutNow{})
+	}
+}
+
+// replicate: if last log index ≥ nextIndex for a follower: send AppendEntries
+// RPC with log entries starting at nextIndex (§5.3). It also spreads a new
+// commitIndex and, as heartbeat, a new round.
+func (r *Raft) replicate() {
+	for _, id := range r.config.Servers() {
+		if id == r.cfg.ID {
+			continue
+		}
+		for p := r.leader.progress[id]; r.isDue(p); {
+			r.sendAppendEntries(id, p)
+		}
+	}
+}
+
+// isDue reports whether a follower should be sent an AppendEntries now.
+func (r *Raft) isDue(p *progress) bool {
+	switch {
+	case p.sentRound < r.leader.round:
+		return true
+	case p.snapshot != 0:
+		return false
+	case p.probing:
+		return !p.waiting
+	default:
+		return p.sentCommit < r.commitIndex || r.hasRoom(p)
+	}
+}

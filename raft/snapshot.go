@@ -1,0 +1,66 @@
+package raft
+
+// Compact tells the server that the state machine has durably saved its state
+// as s. The log no longer needs entries up to there, but keeps some more
+// before, so that a follower a little behind need not be sent the snapshot (§7).
+func (r *Raft) Compact(s SnapshotMeta, keep Index) {
+	if s.LastIncludedIndex <= r.log.snapshot.LastIncludedIndex || s.LastIncludedIndex > r.lastApplied {
+		return // an installed snapshot came first
+	}
+	r.tracef("snapshot up to %d", s.LastIncludedIndex)
+	r.log.compact(s, keep)
+	r.out.Persist.Discard = r.log.base.Index
+}
+
+func (r *Raft) sendInstallSnapshot(to ServerID, p *progress) {
+	s := r.log.snapshot
+	r.tracef("%s needs entry %d, which is gone: sending it the snapshot up to %d", to, p.nextIndex, s.LastIncludedIndex)
+	p.snapshot = s.LastIncludedIndex
+	r.send(to, InstallSnapshot{Snapshot: s, Round: r.leader.round})
+}
+
+// SnapshotDone tells the leader that the transport has delivered the snapshot
+// to the server, or has given up. Either way it is time to find out where the
+// server's log stands.
+func (r *Raft) SnapshotDone(to ServerID) {
+	if p := r.leader.progress[to]; p != nil && p.snapshot != 0 {
+		p.nextIndex = max(p.matchIndex, p.snapshot) + 1
+		p.probing, p.waiting, p.snapshot = true, false, 0
+	}
+}
+
+// handleInstallSnapshot is the InstallSnapshot receiver of Figure 13, after the
+// transport has seen to rules 2 to 5. Its answer is that of an AppendEntries
+// that brought the log to the same point.
+func (r *Raft) handleInstallSnapshot(m Message, req InstallSnapshot) {
+	// 1. Reply immediately if term < currentTerm.
+	if m.Term < r.currentTerm {
+		r.send(m.From, AppendEntriesResponse{})
+		return
+	}
+	r.heardFromLeader(m.From)
+	s := req.Snapshot
+	switch {
+	case s.LastIncludedIndex <= r.commitIndex:
+		r.tracef("snapshot up to %d is nothing new", s.LastIncludedIndex)
+	case r.log.matches(s.ID()):
+		// 6. If existing log entry has same index and term as snapshot's last
+		// included entry, retain log entries following it and reply.
+		r.commitTo(s.LastIncludedIndex)
+	default:
+		// 7. Discard the entire log. 8. Reset state machine using snapshot
+		// contents (and load snapshot's cluster configuration).
+		r.install(s)
+	}
+	r.acknowledge(m.From, s.ID(), req.Round)
+}
+
+func (r *Raft) install(s SnapshotMeta) {
+	r.tracef("installing the snapshot up to %d", s.LastIncludedIndex)
+	r.notStableFrom(r.commitIndex + 1) // what follows may differ from the leader's log
+	r.log = newLog(s, nil)
+	r.saving = s.LastIncludedIndex
+	r.config, r.configIndex = s.Config, s.LastIncludedIndex
+	r.commitIndex = s.LastIncludedIndex
+	r.out.Persist.Snapshot, r.restore = &s, &s
+}
