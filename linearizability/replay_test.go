@@ -1,0 +1,68 @@
+package linearizability
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	historyFile = flag.String("history", "", "file of a history that TestReplay checks")
+	checkLimit  = flag.Duration("check-limit", time.Minute, "time to decide on one history")
+)
+
+// verify fails the test if h is not linearizable, and then leaves the history,
+// a page that shows it, and the command to check it again.
+func verify(t *testing.T, h History) {
+	t.Helper()
+	err := Check(h, *checkLimit)
+	if err == nil {
+		return
+	}
+	dir, e := os.MkdirTemp("", "kvorum-history-")
+	if e != nil {
+		t.Fatal(err, e)
+	}
+	instructions, e := Save(h, dir, *checkLimit)
+	if e != nil {
+		t.Fatal(err, e)
+	}
+	t.Fatalf("%v (seed %d)\n%s", err, h.Seed, instructions)
+}
+
+// TestReplay checks a saved history again.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	if *historyFile == "" {
+		t.Skip("no -history")
+	}
+	h, err := ReadHistoryFile(*historyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var figures Figures
+	figures.Count(h)
+	t.Log(figures)
+	verify(t, h)
+}
+
+func TestSavedFailureCanBeLookedAtAndCheckedAgain(t *testing.T) {
+	t.Parallel()
+	h := remember(t, staleRead, 1)
+	h.Faults = []Fault{{Name: "pause n2", Start: time.Second, End: 2 * time.Second, Effect: "n3 leads"}}
+	instructions, err := Save(h, t.TempDir(), time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(instructions)
+	saved, err := ReadHistoryFile(words[len(words)-1])
+	if err != nil || Check(saved, time.Minute) == nil {
+		t.Errorf("the saved history is found linearizable, or not found: %v", err)
+	}
+	page, err := os.ReadFile(words[3])
+	if err != nil || !strings.Contains(string(page), "pause n2") {
+		t.Errorf("the page does not show the fault (error %v)", err)
+	}
+}
