@@ -112,6 +112,10 @@ func (r *Raft) mostUpToDate() (best ServerID) {
 	return best
 }
 
+// Leadership returns the server's role, its term and the leader of that term,
+// None if unknown.
+func (r *Raft) Leadership() (Role, Term, ServerID) { return r.role, r.currentTerm, r.leaderID }
+
 // Status is a view of a server for people, tests and operators.
 type Status struct {
 	ID          ServerID

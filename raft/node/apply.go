@@ -1,0 +1,176 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"kvorum/raft"
+)
+
+// work is what run hands to apply; apply does its parts in this order.
+type work struct {
+	restore   *raft.SnapshotMeta
+	entries   []raft.Entry
+	proposals []*proposal // proposals[i], if any, waits for the result of entries[i]
+	reads     []*read
+	snapshot  *snapshotJob
+}
+
+// snapshotJob is what apply hands to snap.
+type snapshotJob struct {
+	meta    raft.SnapshotMeta
+	state   io.WriterTo
+	written *writtenSnapshot // nil: nobody waits
+	done    chan error       // nil: nobody waits
+}
+
+type writtenSnapshot struct {
+	meta  raft.SnapshotMeta
+	bytes int64
+}
+
+// applier is the state of the goroutine apply.
+type applier struct {
+	*Node
+	at      raft.SnapshotMeta // the snapshot that would be taken now
+	last    raft.Index        // the last entry in the latest snapshot
+	waiting []*read           // for entries that are not applied yet
+}
+
+// apply drives the state machine, whose state is as of at.
+func (n *Node) apply(ctx context.Context, at raft.SnapshotMeta) error {
+	a := &applier{Node: n, at: at, last: at.LastIncludedIndex}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case works := <-n.works:
+			for _, w := range works {
+				if err := a.do(w); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func (a *applier) do(w work) error {
+	if w.restore != nil {
+		if err := a.restore(*w.restore); err != nil {
+			return err
+		}
+		a.at, a.last = *w.restore, w.restore.LastIncludedIndex
+		a.installed.Add(1)
+		a.log.Info("installed snapshot", "index", a.at.LastIncludedIndex)
+	}
+	for i, e := range w.entries {
+		if err := a.applyEntry(e, w.proposals[i]); err != nil {
+			return err
+		}
+	}
+	a.waiting = append(a.waiting, w.reads...)
+	a.answerReads()
+	a.considerSnapshot(w.snapshot)
+	return nil
+}
+
+func (a *applier) applyEntry(e raft.Entry, p *proposal) error {
+	var result []byte
+	if len(e.Command) > 0 {
+		var err error
+		if result, err = a.cfg.StateMachine.Apply(e); err != nil {
+			return fmt.Errorf("node: apply entry %d of term %d: %w", e.Index, e.Term, err)
+		}
+	}
+	a.at.LastIncludedIndex, a.at.LastIncludedTerm = e.Index, e.Term
+	if e.Config != nil {
+		a.at.Config = *e.Config
+	}
+	a.applied.Store(uint64(e.Index))
+	if p != nil {
+		p.result = result
+		p.done <- nil
+	}
+	return nil
+}
+
+// answerReads answers the reads whose index has been applied. It compares
+// with every waiting read; only reads on a follower that lags have to wait.
+func (a *applier) answerReads() {
+	var waiting []*read
+	for _, r := range a.waiting {
+		if r.index <= a.at.LastIncludedIndex {
+			r.done <- nil
+		} else {
+			waiting = append(waiting, r)
+		}
+	}
+	a.waiting = waiting
+}
+
+// considerSnapshot has a snapshot taken if one is asked for or due.
+func (a *applier) considerSnapshot(asked *snapshotJob) {
+	every := a.cfg.SnapshotEntries
+	if asked == nil && (every == 0 || a.at.LastIncludedIndex < a.last+every) {
+		return
+	}
+	job := snapshotJob{}
+	if asked != nil {
+		job = *asked
+	}
+	job.meta, job.state = a.at, a.cfg.StateMachine.Snapshot()
+	select {
+	case a.jobs <- job:
+		a.last = a.at.LastIncludedIndex
+	default:
+		if asked != nil {
+			asked.done <- ErrSnapshotRunning
+		}
+	}
+}
+
+// snap writes snapshots. If one fails, the log is simply not cut: the node
+// goes on, and tries again when the next snapshot is due.
+func (n *Node) snap(ctx context.Context) error {
+	for {
+		var job snapshotJob
+		select {
+		case job = <-n.jobs:
+		case <-ctx.Done():
+			return nil
+		}
+		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, job.state)
+		if err != nil {
+			n.log.Error("snapshot failed; the log is kept", "index", job.meta.LastIncludedIndex, "err", err)
+		} else {
+			n.log.Info("wrote snapshot", "index", job.meta.LastIncludedIndex, "bytes", bytes)
+			select {
+			case n.snapshots <- job.meta:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if job.done != nil {
+			*job.written = writtenSnapshot{job.meta, bytes}
+			job.done <- err
+		}
+	}
+}
+
+// restore replaces the state machine's state by the snapshot's.
+func (n *Node) restore(s raft.SnapshotMeta) error {
+	r, err := n.cfg.Storage.OpenSnapshot(s)
+	if err != nil {
+		return fmt.Errorf("node: open snapshot %d: %w", s.LastIncludedIndex, err)
+	}
+	err = n.cfg.StateMachine.Restore(r)
+	if closeErr := r.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("node: restore snapshot %d: %w", s.LastIncludedIndex, err)
+	}
+	n.applied.Store(uint64(s.LastIncludedIndex))
+	return nil
+}

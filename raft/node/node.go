@@ -1,0 +1,257 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"kvorum/raft"
+)
+
+// Config says what a Node runs and on what.
+type Config struct {
+	Raft            raft.Config
+	TickInterval    time.Duration // the length of a tick, the unit of times in Raft
+	SnapshotEntries raft.Index    // applied entries between snapshots; 0: only TakeSnapshot takes them
+	SnapshotTail    raft.Index    // entries kept before a snapshot, for slow followers
+	Storage         Storage
+	Transport       Transport
+	StateMachine    StateMachine
+	Logger          *slog.Logger     // nil: none
+	Observe         func(Leadership) // called on each change, from run: it must not block; may be nil
+}
+
+// Leadership is who leads, as one server knows it.
+type Leadership struct {
+	Role   raft.Role
+	Term   raft.Term
+	Leader raft.ServerID // raft.None: unknown
+}
+
+// Node is a running server.
+type Node struct {
+	cfg        Config
+	log        *slog.Logger
+	messages   chan raft.Message // from the network; full: they are lost
+	requests   chan func()       // to be called by run
+	saves      chan []raft.Persist
+	saved      chan uint64 // the last batch that save has made durable
+	works      chan []work
+	jobs       chan snapshotJob
+	snapshots  chan raft.SnapshotMeta // written by snap
+	stopped    chan struct{}          // closed when Run returns
+	leadership atomic.Pointer[Leadership]
+	applied    atomic.Uint64 // the last index that apply has applied
+	installed  atomic.Uint64 // snapshots received from a leader
+
+	// Owned by run.
+	raft      *raft.Raft
+	now       int                      // ticks since the start
+	led       int                      // the tick at which this server last led
+	unsaved   []raft.Persist           // due to save
+	undone    []work                   // due to apply
+	handed    raft.Index               // the last entry that was due to apply
+	proposals map[raft.Index]*proposal // not yet decided
+	changes   []*proposal              // of the configuration, committed as C-old,new
+	transfers []*transfer              // not yet over
+	newReads  []*read                  // not yet given to raft
+	reads     map[uint64]*readBatch    // not yet confirmed
+	nextRead  uint64                   // never repeats, not even after a restart
+}
+
+// New returns a node that does nothing until Run.
+func New(cfg Config) *Node {
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{
+		cfg: cfg, log: log,
+		messages:  make(chan raft.Message, 4096), // a burst from every peer
+		requests:  make(chan func(), 4096),       // what arrives during one turn of run
+		saves:     make(chan []raft.Persist),
+		saved:     make(chan uint64),
+		works:     make(chan []work),
+		jobs:      make(chan snapshotJob, 1), // the one that waits while another is written
+		snapshots: make(chan raft.SnapshotMeta),
+		stopped:   make(chan struct{}),
+		proposals: map[raft.Index]*proposal{},
+		reads:     map[uint64]*readBatch{},
+		nextRead:  rand.Uint64(),
+	}
+	n.leadership.Store(&Leadership{})
+	return n
+}
+
+// Run serves until ctx ends, and then returns nil, or until storage or the
+// state machine fails. No goroutine outlives it.
+func (n *Node) Run(ctx context.Context) error {
+	defer close(n.stopped)
+	at, err := n.load()
+	if err != nil {
+		return err
+	}
+	parent := ctx
+	ctx, fail := context.WithCancelCause(parent)
+	defer fail(nil)
+	var others sync.WaitGroup
+	for _, part := range []func(context.Context) error{n.save, n.snap,
+		func(ctx context.Context) error { return n.apply(ctx, at) }} {
+		others.Go(func() {
+			if err := part(ctx); err != nil {
+				fail(err)
+			}
+		})
+	}
+	n.run(ctx)
+	others.Wait()
+	if err := context.Cause(ctx); err != context.Cause(parent) {
+		return err
+	}
+	return nil
+}
+
+// load restores what earlier runs saved.
+func (n *Node) load() (raft.SnapshotMeta, error) {
+	saved, err := n.cfg.Storage.Load()
+	if err != nil {
+		return raft.SnapshotMeta{}, err
+	}
+	if saved.Snapshot.LastIncludedIndex > 0 {
+		if err := n.restore(saved.Snapshot); err != nil {
+			return raft.SnapshotMeta{}, err
+		}
+	}
+	n.raft = raft.New(n.cfg.Raft, saved)
+	n.observe()
+	return saved.Snapshot, nil
+}
+
+func (n *Node) run(ctx context.Context) {
+	ticker := time.NewTicker(n.cfg.TickInterval)
+	defer ticker.Stop()
+	for {
+		// A nil channel is never ready: nothing is offered when nothing is due.
+		var saves chan<- []raft.Persist
+		if len(n.unsaved) > 0 {
+			saves = n.saves
+		}
+		var works chan<- []work
+		if len(n.undone) > 0 {
+			works = n.works
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case saves <- n.unsaved:
+			n.unsaved = nil
+			continue
+		case works <- n.undone:
+			n.undone = nil
+			continue
+		case <-ticker.C:
+			n.tick()
+		case m := <-n.messages:
+			n.raft.Step(m)
+		case do := <-n.requests:
+			do()
+		case seq := <-n.saved:
+			n.raft.Persisted(seq)
+		case s := <-n.snapshots:
+			n.raft.Compact(s, n.cfg.SnapshotTail)
+		}
+		n.drain()
+		n.startReads()
+		n.perform(n.raft.Effects())
+		n.observe()
+	}
+}
+
+// drain takes whatever else is waiting, so that one AppendEntries and one
+// fsync serve it all.
+func (n *Node) drain() {
+	for range cap(n.messages) {
+		select {
+		case m := <-n.messages:
+			n.raft.Step(m)
+		case do := <-n.requests:
+			do()
+		default:
+			return
+		}
+	}
+}
+
+func (n *Node) tick() {
+	n.now++
+	n.raft.Tick()
+	if role, _, _ := n.raft.Leadership(); role == raft.Leader {
+		n.led = n.now
+	}
+	n.expire()
+}
+
+// perform hands out effects. The order of its parts does not matter: they are
+// independent of each other.
+func (n *Node) perform(fx raft.Effects) {
+	for _, m := range fx.Messages {
+		n.cfg.Transport.Send(m)
+	}
+	if fx.Persist.Seq != 0 {
+		n.unsaved = append(n.unsaved, fx.Persist)
+	}
+	for _, t := range fx.Trace {
+		n.log.Debug(t)
+	}
+	if fx.Restore != nil || len(fx.Committed) > 0 || len(fx.Reads) > 0 {
+		n.undone = append(n.undone, n.decide(fx))
+	}
+}
+
+// observe publishes who leads, and starts again what a change of leader lost.
+func (n *Node) observe() {
+	role, term, leader := n.raft.Leadership()
+	now, before := Leadership{role, term, leader}, *n.leadership.Load()
+	n.observeTransfers(now)
+	if now == before {
+		return
+	}
+	n.leadership.Store(&now)
+	if leader != before.Leader {
+		n.log.Info("leader", "leader", Name(leader), "term", term, "role", role.String())
+	}
+	n.restartReads(0)
+	if n.cfg.Observe != nil {
+		n.cfg.Observe(now)
+	}
+}
+
+// save makes batches durable: all that queued up while it wrote the last, with
+// one fsync. Only then do the messages leave that promise what is in them.
+func (n *Node) save(ctx context.Context) error {
+	for {
+		var batches []raft.Persist
+		select {
+		case batches = <-n.saves:
+		case <-ctx.Done():
+			return nil
+		}
+		if err := n.cfg.Storage.Save(batches); err != nil {
+			return fmt.Errorf("node: save: %w", err)
+		}
+		for _, b := range batches {
+			for _, m := range b.Messages {
+				n.cfg.Transport.Send(m)
+			}
+		}
+		select {
+		case n.saved <- batches[len(batches)-1].Seq:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
