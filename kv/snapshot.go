@@ -64,9 +64,7 @@ func (rw *recordWriter) header(revision raft.Index) {
 // there is any point in going on.
 func (rw *recordWriter) record(b []byte) bool {
 	rw.scratch = b[:0]
-	var length [4]byte
-	binary.BigEndian.PutUint32(length[:], uint32(len(b)))
-	rw.w.Write(length[:])
+	rw.w.Write(binary.BigEndian.AppendUint32(rw.w.AvailableBuffer(), uint32(len(b))))
 	_, err := rw.w.Write(b)
 	return err == nil
 }
