@@ -1,43 +1,60 @@
 package discovery
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
 	"kvorum/raft"
 )
 
-// Formation is how far the first servers are in forming a cluster.
-type Formation struct {
-	Met     int             // servers seen that wait for the same number, this one included
-	Exists  bool            // there is a cluster already: wait to be added to it
-	Voters  []raft.ServerID // once complete: the voters of the new cluster
-	Founder raft.ServerID   // once complete: who bootstraps it; the others wait to hear from it
+// ClusterID names the cluster that the given servers form: 32 hex digits. It is
+// a function of their ids, so that servers which form a cluster together agree
+// on it without a word, and any other set of servers, or one of them after
+// its folder was wiped, forms another cluster.
+func ClusterID(voters []raft.ServerID) string {
+	hash := sha256.New()
+	for _, id := range slices.Sorted(slices.Values(voters)) {
+		fmt.Fprintf(hash, "%q\n", id)
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// Form decides, for a server started with --bootstrap-expect expect, whether the
-// servers it sees may form a cluster. All of them decide alike once they all see
-// each other. It returns an error if more servers than that wait: then two
-// different sets of expect servers could each take themselves for the cluster.
-func Form(members []Member, expect int) (Formation, error) {
+// Formation is how far the first servers are in forming a cluster.
+type Formation struct {
+	Met     int             // servers seen that expect the same number, this one included
+	Voters  []raft.ServerID // once complete: the voters of the new cluster
+	Exists  bool            // another cluster is there already: be added to it
+	Surplus bool            // more servers than expected have met
+}
+
+// Form decides, for a server started with --bootstrap-expect expect, whether
+// it and the servers that it sees form a cluster. Each decides by itself, and
+// those that see the same servers decide alike. Where more servers than that
+// wait nobody decides, since two sets of them could each found a cluster.
+func Form(members []Member, expect int) Formation {
 	var f Formation
-	var waiting []raft.ServerID
+	var met []raft.ServerID
+	clusters := map[string]bool{}
 	for _, m := range members {
-		switch {
-		case m.ClusterID != "":
-			f.Exists = true
-		case m.Status == Alive && m.Expect == expect:
-			waiting = append(waiting, m.ID)
+		if m.ClusterID != "" {
+			clusters[m.ClusterID] = true
+		}
+		if m.Status == Alive && m.Expect == expect {
+			met = append(met, m.ID)
 		}
 	}
-	f.Met = len(waiting)
-	switch {
-	case f.Exists || f.Met < expect:
-		return f, nil
-	case f.Met > expect:
-		return f, fmt.Errorf("%d servers wait to form a cluster of %d: stop the surplus, or raise --bootstrap-expect everywhere", f.Met, expect)
+	slices.Sort(met)
+	f.Met = len(met)
+	// The others may have formed this very cluster a moment ago.
+	if f.Met == expect {
+		delete(clusters, ClusterID(met))
 	}
-	slices.Sort(waiting)
-	f.Voters, f.Founder = waiting, waiting[0]
-	return f, nil
+	f.Exists = len(clusters) > 0
+	f.Surplus = f.Met > expect && !f.Exists
+	if f.Met == expect && !f.Exists {
+		f.Voters = met
+	}
+	return f
 }

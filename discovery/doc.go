@@ -8,6 +8,7 @@
 // takes part, and takes one step towards agreement (Reconcile). What the
 // step is, the pure function next decides:
 //
+//	the configuration is not in the log yet     write it there
 //	removed by an operator, still configured    remove it from the configuration
 //	alive, at another address than we know      write the address into the directory
 //	alive and unknown                           add it as a learner

@@ -21,6 +21,7 @@ type view struct {
 	clusterID string
 	members   []Member           // as Serf sees them, this server included
 	config    raft.Configuration // committed and not joint
+	index     raft.Index         // of the log entry that holds config; 0: none does
 	directory kv.Directory
 	last      raft.Index        // the end of the leader's log
 	peers     []raft.PeerStatus // what the leader knows of the others
@@ -40,7 +41,7 @@ type change struct {
 // voters without a live majority yields to the rules after it.
 func next(v view) (change, bool) {
 	rules := []func(view) (change, bool){
-		removeMarked, correctAddress, addLearner, promoteLearner, forgetSuperseded,
+		writeDown, removeMarked, correctAddress, addLearner, promoteLearner, forgetSuperseded,
 	}
 	for _, rule := range rules {
 		if c, ok := rule(v); ok {
@@ -48,6 +49,16 @@ func next(v view) (change, bool) {
 		}
 	}
 	return change{}, false
+}
+
+// writeDown puts the configuration that the cluster was bootstrapped with into
+// the log, where servers find it that began without one.
+func writeDown(v view) (change, bool) {
+	return change{
+		voters:   v.config.Voters,
+		learners: v.config.Learners,
+		what:     "write the first configuration into the log",
+	}, v.index == 0
 }
 
 // removeMarked takes a server out that an operator removed.

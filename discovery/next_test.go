@@ -26,6 +26,7 @@ func healthy() view {
 	v := view{
 		self:      leader,
 		clusterID: "ours",
+		index:     1,
 		config:    raft.Configuration{Voters: ids("n1@1", "n2@1", "n3@1")},
 		directory: kv.Directory{Servers: map[raft.ServerID]kv.Server{}, Removed: map[raft.ServerID]bool{}},
 		last:      1000,
@@ -91,6 +92,11 @@ func TestNextStep(t *testing.T) {
 		want change
 	}{
 		{"all is well: nothing", func(*view) {}, none},
+
+		{"the first configuration is written into the log", func(v *view) {
+			v.index = 0
+			v.meet("n4@1")
+		}, change{voters: ids("n1@1", "n2@1", "n3@1"), learners: ids()}},
 
 		{"removed voter leaves", func(v *view) {
 			v.directory.Removed["n3@1"] = true

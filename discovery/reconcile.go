@@ -115,6 +115,7 @@ func (r *Reconcile) view(s node.Status) view {
 		clusterID: r.ClusterID,
 		members:   r.Members(),
 		config:    s.Config,
+		index:     s.ConfigIndex,
 		directory: r.Directory(),
 		last:      s.Last.Index,
 		peers:     s.Peers,

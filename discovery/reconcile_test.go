@@ -35,7 +35,7 @@ func newFakeCluster() *fakeCluster {
 	}
 	c.status.ID, c.status.Role = leader, raft.Leader
 	c.status.Config = raft.Configuration{Voters: ids(leader)}
-	c.status.Last.Index, c.status.CommitIndex = 10, 10
+	c.status.Last.Index, c.status.CommitIndex, c.status.ConfigIndex = 10, 10, 1
 	c.dir.Servers[leader] = kv.Server{Addr: addrOf(leader)}
 	return c
 }
