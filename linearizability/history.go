@@ -54,9 +54,9 @@ func (r *Recorder) Fault(name string, start time.Duration, effect string) {
 	r.faults = append(r.faults, Fault{Name: name, Start: start, End: r.Now(), Effect: effect})
 }
 
-// Client returns a new client of kv. One goroutine may use it.
-func (r *Recorder) Client(kv KV) *Client {
-	c := &Client{recorder: r, kv: kv, id: r.newID()}
+// Client returns a new client. One goroutine may use it.
+func (r *Recorder) Client() *Client {
+	c := &Client{recorder: r, id: r.newID()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.clients = append(r.clients, c)
@@ -79,16 +79,15 @@ func (r *Recorder) History(name string, seed uint64) History {
 // Client performs operations one after the other, and records them.
 type Client struct {
 	recorder   *Recorder
-	kv         KV
 	id         int
 	operations []Operation
 }
 
-// Do performs o, and returns it with its times, outcome and answer.
-func (c *Client) Do(ctx context.Context, o Operation) Operation {
+// Do performs o on kv, and returns it with its times, outcome and answer.
+func (c *Client) Do(ctx context.Context, kv KV, o Operation) Operation {
 	o.Client = c.id
 	o.Call = c.recorder.Now()
-	err := perform(ctx, c.kv, &o)
+	err := perform(ctx, kv, &o)
 	o.Return = c.recorder.Now()
 	o.Outcome = outcome(err)
 	if err != nil {

@@ -20,10 +20,11 @@ func remember(t *testing.T, b bug, seed uint64) History {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		w := Balanced(seed)
-		w.Run(ctx, r, func(client int) KV {
-			return &session{memory: m, bug: b, rng: rand.New(rand.NewPCG(seed, uint64(client)))}
-		})
-		w.ReadAll(t.Context(), r, &session{memory: m, rng: rand.New(rand.NewPCG(seed, 99))})
+		w.Run(ctx, r, func(_ int, rng *rand.Rand) KV { return &session{memory: m, bug: b, rng: rng} })
+		healthy := &session{memory: m, rng: rand.New(rand.NewPCG(seed, 99))}
+		if err := w.ReadAll(t.Context(), r, healthy); err != nil {
+			t.Error(err)
+		}
 		h = r.History(string(b), seed)
 	})
 	return h

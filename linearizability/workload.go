@@ -75,26 +75,31 @@ func Balanced(seed uint64) Workload {
 }
 
 // Run lets each client work until ctx is done; an operation that has begun by
-// then ends by its own timeout. The client numbered i uses the service connect(i).
-func (w Workload) Run(ctx context.Context, r *Recorder, connect func(client int) KV) {
+// then ends by its own timeout. Before each operation pick tells which service
+// the client asks; it is nil if none can be reached.
+func (w Workload) Run(ctx context.Context, r *Recorder, pick func(client int, rng *rand.Rand) KV) {
 	var clients sync.WaitGroup
 	for i := range w.Clients {
-		c := r.Client(connect(i))
-		clients.Go(func() { w.runClient(ctx, c, i) })
+		c := r.Client()
+		clients.Go(func() { w.runClient(ctx, c, i, pick) })
 	}
 	clients.Wait()
 }
 
-func (w Workload) runClient(ctx context.Context, c *Client, number int) {
+func (w Workload) runClient(ctx context.Context, c *Client, number int, pick func(int, *rand.Rand) KV) {
 	rng := rand.New(rand.NewPCG(w.Seed, uint64(number)))
 	seen := map[string]State{} // what this client last saw of each key
 	for n := 0; wait(ctx, time.Duration(2*rng.Float64()*float64(w.Pause))); n++ {
+		kv := pick(number, rng)
+		if kv == nil {
+			continue
+		}
 		o := w.choose(rng, seen)
 		if o.Kind == Set || o.Kind == CompareAndSet {
 			o.Value = fmt.Sprintf("c%d.%d", number, n)
 		}
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), w.Timeout)
-		o = c.Do(bounded, o)
+		o = c.Do(bounded, kv, o)
 		cancel()
 		if o.Outcome == OK {
 			seen[o.Key] = left(o)
@@ -135,12 +140,17 @@ func left(o Operation) State {
 	return o.Seen
 }
 
-// ReadAll reads every key once, so that a history ends by showing what it left.
-func (w Workload) ReadAll(ctx context.Context, r *Recorder, kv KV) {
-	c := r.Client(kv)
+// ReadAll reads every key once, so that a history ends by showing what it
+// left. It returns the first error.
+func (w Workload) ReadAll(ctx context.Context, r *Recorder, kv KV) error {
+	c := r.Client()
 	for key := range w.Keys {
-		c.Do(ctx, Operation{Kind: Get, Key: fmt.Sprintf("k%d", key)})
+		o := c.Do(ctx, kv, Operation{Kind: Get, Key: fmt.Sprintf("k%d", key)})
+		if o.Outcome != OK {
+			return fmt.Errorf("linearizability: %v: %s", o, o.Error)
+		}
 	}
+	return nil
 }
 
 // wait waits for d, and tells whether ctx still goes on.
