@@ -1485,9 +1485,9 @@ const file_kvorum_peer_v1_peer_proto_rawDesc = "" +
 	"\fSnapshotMeta\x12.\n" +
 	"\x13last_included_index\x18\x01 \x01(\x04R\x11lastIncludedIndex\x12,\n" +
 	"\x12last_included_term\x18\x02 \x01(\x04R\x10lastIncludedTerm\x125\n" +
-	"\x06config\x18\x03 \x01(\v2\x1d.kvorum.peer.v1.ConfigurationR\x06config2\x8e\x02\n" +
-	"\x04Peer\x12O\n" +
-	"\bExchange\x12\x1f.kvorum.peer.v1.ExchangeRequest\x1a .kvorum.peer.v1.ExchangeResponse(\x01\x12f\n" +
+	"\x06config\x18\x03 \x01(\v2\x1d.kvorum.peer.v1.ConfigurationR\x06config2\x90\x02\n" +
+	"\x04Peer\x12Q\n" +
+	"\bExchange\x12\x1f.kvorum.peer.v1.ExchangeRequest\x1a .kvorum.peer.v1.ExchangeResponse(\x010\x01\x12f\n" +
 	"\x0fInstallSnapshot\x12&.kvorum.peer.v1.InstallSnapshotRequest\x1a'.kvorum.peer.v1.InstallSnapshotResponse(\x010\x01\x12M\n" +
 	"\bIdentify\x12\x1f.kvorum.peer.v1.IdentifyRequest\x1a .kvorum.peer.v1.IdentifyResponseB$Z\"kvorum/proto/kvorum/peer/v1;peerv1b\x06proto3"
 

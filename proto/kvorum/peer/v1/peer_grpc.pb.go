@@ -34,8 +34,8 @@ type PeerClient interface {
 	// Exchange carries Raft messages one way, from the caller to the server. The
 	// first request holds only the Hello; every message of the stream is then from
 	// and to the servers it names. The caller holds one such stream for each peer.
-	// The server answers only to refuse: it ends the stream with an error.
-	Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ExchangeRequest, ExchangeResponse], error)
+	// The server answers once, to say that it accepts the Hello, or ends the stream.
+	Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse], error)
 	// InstallSnapshot carries one snapshot. The first request holds the Hello and
 	// the offer; the answer says from which offset to go on; chunks follow in order.
 	// It ends with OK once the snapshot is whole, verified and synced (Figure 13).
@@ -52,7 +52,7 @@ func NewPeerClient(cc grpc.ClientConnInterface) PeerClient {
 	return &peerClient{cc}
 }
 
-func (c *peerClient) Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[ExchangeRequest, ExchangeResponse], error) {
+func (c *peerClient) Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &Peer_ServiceDesc.Streams[0], Peer_Exchange_FullMethodName, cOpts...)
 	if err != nil {
@@ -63,7 +63,7 @@ func (c *peerClient) Exchange(ctx context.Context, opts ...grpc.CallOption) (grp
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Peer_ExchangeClient = grpc.ClientStreamingClient[ExchangeRequest, ExchangeResponse]
+type Peer_ExchangeClient = grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse]
 
 func (c *peerClient) InstallSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InstallSnapshotRequest, InstallSnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -95,8 +95,8 @@ type PeerServer interface {
 	// Exchange carries Raft messages one way, from the caller to the server. The
 	// first request holds only the Hello; every message of the stream is then from
 	// and to the servers it names. The caller holds one such stream for each peer.
-	// The server answers only to refuse: it ends the stream with an error.
-	Exchange(grpc.ClientStreamingServer[ExchangeRequest, ExchangeResponse]) error
+	// The server answers once, to say that it accepts the Hello, or ends the stream.
+	Exchange(grpc.BidiStreamingServer[ExchangeRequest, ExchangeResponse]) error
 	// InstallSnapshot carries one snapshot. The first request holds the Hello and
 	// the offer; the answer says from which offset to go on; chunks follow in order.
 	// It ends with OK once the snapshot is whole, verified and synced (Figure 13).
@@ -113,7 +113,7 @@ type PeerServer interface {
 // pointer dereference when methods are called.
 type UnimplementedPeerServer struct{}
 
-func (UnimplementedPeerServer) Exchange(grpc.ClientStreamingServer[ExchangeRequest, ExchangeResponse]) error {
+func (UnimplementedPeerServer) Exchange(grpc.BidiStreamingServer[ExchangeRequest, ExchangeResponse]) error {
 	return status.Error(codes.Unimplemented, "method Exchange not implemented")
 }
 func (UnimplementedPeerServer) InstallSnapshot(grpc.BidiStreamingServer[InstallSnapshotRequest, InstallSnapshotResponse]) error {
@@ -148,7 +148,7 @@ func _Peer_Exchange_Handler(srv interface{}, stream grpc.ServerStream) error {
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Peer_ExchangeServer = grpc.ClientStreamingServer[ExchangeRequest, ExchangeResponse]
+type Peer_ExchangeServer = grpc.BidiStreamingServer[ExchangeRequest, ExchangeResponse]
 
 func _Peer_InstallSnapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
 	return srv.(PeerServer).InstallSnapshot(&grpc.GenericServerStream[InstallSnapshotRequest, InstallSnapshotResponse]{ServerStream: stream})
@@ -191,6 +191,7 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Exchange",
 			Handler:       _Peer_Exchange_Handler,
+			ServerStreams: true,
 			ClientStreams: true,
 		},
 		{

@@ -1,0 +1,12 @@
+// Package rpc is kvorum on the network: gRPC between the servers, and from the
+// clients to them.
+//
+//   - server.go, health.go: the whole server, from the listener to its end
+//   - kv.go, reads.go, cluster.go, change.go: the public services of kvorum.v1
+//   - forward.go: a request for the leader goes there, one hop
+//   - errors.go: the error table of the contract
+//   - peers.go, peer.go, snapshot.go: Raft messages and snapshots to other servers
+//   - receive.go, validate.go, convert.go: and from them
+//
+// Generated protobuf types stay in here: what is below knows nothing of them.
+package rpc

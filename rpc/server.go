@@ -1,0 +1,230 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
+
+	"kvorum/kv"
+	peerv1 "kvorum/proto/kvorum/peer/v1"
+	kvorumv1 "kvorum/proto/kvorum/v1"
+	"kvorum/raft/node"
+)
+
+// Config is what a Server serves, and how.
+type Config struct {
+	Node          *node.Node
+	Store         *kv.Store
+	Peers         *Peers
+	MaxValueBytes int
+	TickInterval  time.Duration                    // of the node
+	ElectionTicks int                              // of the node
+	Version       string                           // of this program
+	Credentials   credentials.TransportCredentials // nil: no TLS
+	Options       []grpc.ServerOption              // further ones, such as metrics
+	Log           *slog.Logger
+}
+
+// Server answers clients and peers over gRPC.
+type Server struct {
+	cfg       Config
+	node      *node.Node
+	store     *kv.Store
+	identity  *Identity
+	peers     *Peers
+	forwarder *forwarder
+	fresh     freshness
+	grpc      *grpc.Server
+	health    *health.Server
+	readiness readiness
+	stop      chan struct{} // closed when peers' streams must end
+
+	// mu guards stopping: every request looks, and none may be counted in calls
+	// once Run has begun to wait for them.
+	mu       sync.Mutex
+	stopping bool
+	calls    sync.WaitGroup // requests of clients that are being served
+}
+
+const (
+	// handshakeTimeout bounds how long a connection may take to say something.
+	handshakeTimeout = 5 * time.Second
+	// minPing is how often a client may probe its connection; peers do every pingInterval.
+	minPing = 5 * time.Second
+	// maxStreams is how many requests one connection may have under way.
+	maxStreams     = 4096
+	maxHeaderBytes = 16 << 10
+	// requestSlack is how much larger than two values a request may be: a batch
+	// of Raft messages holds more than one.
+	requestSlack = 8 << 20
+	// stopTimeout bounds each of the two parts of a graceful stop.
+	stopTimeout = 1500 * time.Millisecond
+)
+
+// NewServer returns a server that does nothing until Run. It must be called
+// before cfg.Node runs.
+func NewServer(cfg Config) *Server {
+	s := &Server{
+		cfg: cfg, node: cfg.Node, store: cfg.Store,
+		identity: cfg.Peers.cfg.Identity, peers: cfg.Peers,
+		forwarder: newForwarder(cfg.Peers),
+		health:    health.NewServer(),
+		stop:      make(chan struct{}),
+	}
+	s.peers.node = cfg.Node
+	s.grpc = grpc.NewServer(s.options()...)
+	s.grpc.RegisterService(s.limited(kvorumv1.KV_ServiceDesc), &kvService{Server: s})
+	s.grpc.RegisterService(s.limited(kvorumv1.Cluster_ServiceDesc), &clusterService{Server: s})
+	peerv1.RegisterPeerServer(s.grpc, &peerService{peers: s.peers, stop: s.stop})
+	healthpb.RegisterHealthServer(s.grpc, s.health)
+	reflection.Register(s.grpc)
+	s.setReady(errStarting)
+	return s
+}
+
+func (s *Server) options() []grpc.ServerOption {
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(2*s.cfg.MaxValueBytes + requestSlack),
+		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 30 * time.Second, Timeout: 20 * time.Second}),
+		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
+		grpc.WaitForHandlers(true),
+		grpc.ChainUnaryInterceptor(s.unary),
+		grpc.ChainStreamInterceptor(s.streaming),
+	}
+	if s.cfg.Credentials != nil {
+		options = append(options, grpc.Creds(s.cfg.Credentials))
+	}
+	return append(options, s.cfg.Options...)
+}
+
+// Run serves on listener, and carries the node's messages to its peers, until
+// ctx ends; then it finishes what is in flight within about three seconds. The
+// node should run for longer than that. No goroutine outlives Run.
+func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer end()
+	group.Go(func() { s.peers.run(background) })
+	group.Go(func() { s.watchReadiness(background) })
+	group.Go(func() { s.proposeClock(background) })
+	defer s.forwarder.close()
+	served := make(chan error, 1) // capacity 1: on the way out nobody listens
+	group.Go(func() { served <- s.grpc.Serve(listener) })
+	select {
+	case err := <-served:
+		return fmt.Errorf("rpc: serve %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+		s.shutDown()
+		return nil
+	}
+}
+
+// shutDown refuses new requests, finishes those in flight while Raft still
+// works, then ends the peers' streams and all connections.
+func (s *Server) shutDown() {
+	s.health.Shutdown()
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	within(stopTimeout, s.calls.Wait)
+	close(s.stop)
+	within(stopTimeout, s.grpc.GracefulStop)
+	s.grpc.Stop()
+}
+
+// within waits for f to return, but no longer than d.
+func within(d time.Duration, f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(d):
+	}
+}
+
+// enter counts a client's request, or refuses it. Peers and health checks are
+// served to the end.
+func (s *Server) enter(method string) (leave func(), err error) {
+	if !strings.HasPrefix(method, "/kvorum.v1.") {
+		return func() {}, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return nil, errStopping
+	}
+	s.calls.Add(1)
+	return s.calls.Done, nil
+}
+
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	leave, err := s.enter(info.FullMethod)
+	if err != nil {
+		return nil, s.status(err)
+	}
+	defer leave()
+	resp, err := handle(ctx, req)
+	return resp, s.status(err)
+}
+
+func (s *Server) streaming(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	leave, err := s.enter(info.FullMethod)
+	if err != nil {
+		return s.status(err)
+	}
+	defer leave()
+	return s.status(handle(srv, stream))
+}
+
+// status turns err into what the client gets.
+func (s *Server) status(err error) error {
+	if err == nil {
+		return nil
+	}
+	var hint map[string]string
+	if leader := s.node.Leadership().Leader; leader != "" {
+		hint = map[string]string{"leader_id": node.Name(leader), "leader_addr": s.peers.Address(leader)}
+	}
+	return toStatus(err, hint)
+}
+
+// limited makes a request that is too large for gRPC an error of the contract's
+// table, like one whose value is only too large for kvorum.
+func (s *Server) limited(desc grpc.ServiceDesc) *grpc.ServiceDesc {
+	methods := make([]grpc.MethodDesc, len(desc.Methods))
+	for i, method := range desc.Methods {
+		methods[i] = grpc.MethodDesc{MethodName: method.MethodName,
+			Handler: func(srv any, ctx context.Context, decode func(any) error, i grpc.UnaryServerInterceptor) (any, error) {
+				return method.Handler(srv, ctx, func(req any) error {
+					err := decode(req)
+					if status.Code(err) == codes.ResourceExhausted {
+						return toStatus(fmt.Errorf("%w: the limit is %d bytes: %w", errValueTooLarge, s.cfg.MaxValueBytes, err), nil)
+					}
+					return err
+				}, i)
+			}}
+	}
+	desc.Methods = methods
+	return &desc
+}
