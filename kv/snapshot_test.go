@@ -130,7 +130,7 @@ func TestASnapshotIsOnePointInTime(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range cap(results) {
 		for range 200 {
-			m.apply(Set{fmt.Sprint(rng.IntN(500)), []byte("v"), &Once{1, uint64(m.at), uint64(m.at) - 20}})
+			m.apply(Set{fmt.Sprint(rng.IntN(500)), []byte("v"), &Once{1, uint64(m.at), uint64(max(m.at, 20)) - 20}})
 			m.apply(Delete{Key: fmt.Sprint(rng.IntN(500))})
 		}
 		s, want := m.Snapshot(), taken{at: m.at, hash: m.hashOnly()}
@@ -153,6 +153,19 @@ func TestASnapshotIsOnePointInTime(t *testing.T) {
 		}
 		if hash, at := r.Hash(); hash != want.hash || at != want.at {
 			t.Errorf("got hash %x at %d, want %x at %d", hash, at, want.hash, want.at)
+		}
+	}
+}
+
+func TestASnapshotKeepsTheRepliesOfItsTime(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	m.apply(OpenSession{})
+	for _, sequence := range []uint64{2, 9, 5, 7, 3, 8, 4, 6} {
+		s, want := m.Snapshot(), m.snapshot()
+		m.once(1, sequence, 1)
+		if !bytes.Equal(written(t, s), want) {
+			t.Errorf("the reply to %d went into an older snapshot", sequence)
 		}
 	}
 }
