@@ -97,7 +97,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 
 func (p *picker) choose(t *trip) (balancer.Picker, error) {
 	if t.server != "" {
-		return p.named(t.server)
+		return p.named(t)
 	}
 	preferred := p.members
 	if t.prefer != anyServer && len(p.ready[t.prefer]) > 0 {
@@ -113,26 +113,29 @@ func (p *picker) choose(t *trip) (balancer.Picker, error) {
 }
 
 // named finds the one server that the caller asked for, by name or by address.
-func (p *picker) named(name string) (balancer.Picker, error) {
+func (p *picker) named(t *trip) (balancer.Picker, error) {
 	for _, c := range p.connections {
-		if c.id == name || c.addr == name {
+		if c.id == t.server || c.addr == t.server {
 			return c.picker, nil
 		}
 	}
 	switch {
 	case p.known:
-		return nil, status.Errorf(codes.NotFound, "no server %q in this cluster", name)
+		t.stranger.Store(true)
+		return nil, status.Error(codes.Unavailable, "no such server") // gRPC lets a picker say little else
 	case len(p.ready[seed]) > 0:
 		return nil, balancer.ErrNoSubConnAvailable // until it has told us the members
 	}
 	return p.idle, nil
 }
 
-// trip is what one attempt of a call tells the picker, and learns from it.
+// trip is what one attempt of a call tells the picker, and learns from it. gRPC
+// may ask the picker on another goroutine than the caller's.
 type trip struct {
-	prefer rank        // anyServer, follower or leader
-	server string      // the only one to ask, by name or address; empty: any
-	sent   atomic.Bool // a connection was found: from here on the request may have left
+	prefer   rank        // anyServer, follower or leader
+	server   string      // the only one to ask, by name or address; empty: any
+	sent     atomic.Bool // a connection was found: from here on the request may have left
+	stranger atomic.Bool // the server is not in this cluster
 }
 
 // anyServer is the preference of calls that every server answers alike.

@@ -336,7 +336,7 @@ func TestACallAtAServerGoesNowhereElse(t *testing.T) {
 		}
 	}
 	_, err := cl.Get(ctx, "k", client.AtServer("n9"))
-	if err == nil || !strings.Contains(err.Error(), `no server "n9"`) {
+	if !errors.Is(err, client.ErrNoSuchServer) || client.Outcome(err) != client.Definite {
 		t.Errorf("at a stranger: %v", err)
 	}
 	c.Stop(1)

@@ -18,6 +18,10 @@ const (
 // definite. Check the addresses, or try again.
 var ErrNotSent = errors.New("the request was not sent")
 
+// ErrNoSuchServer is returned by a call to one server that is neither a member
+// of the cluster nor one of the addresses given to [New]. Its outcome is definite.
+var ErrNoSuchServer = errors.New("no such server in this cluster")
+
 // ErrEarlierAttempt is wrapped by the error of a session's write of which an
 // earlier attempt may have taken effect, whatever the last one answered. Its
 // outcome is unknown.
@@ -36,7 +40,7 @@ func Outcome(err error) string {
 		return Definite
 	case errors.Is(err, ErrEarlierAttempt):
 		return Unknown
-	case errors.Is(err, ErrNotSent):
+	case errors.Is(err, ErrNotSent), errors.Is(err, ErrNoSuchServer):
 		return Definite
 	case errorInfo(err).GetMetadata()["outcome"] == Definite:
 		return Definite

@@ -107,10 +107,13 @@ func (k call) attempt(ctx context.Context, n int, send func(context.Context) err
 		ctx = limited
 	}
 	err := send(withTrip(ctx, t))
-	if err != nil && !t.sent.Load() {
-		return fmt.Errorf("%w: %w", ErrNotSent, err)
+	switch {
+	case err == nil || t.sent.Load():
+		return err
+	case t.stranger.Load():
+		return fmt.Errorf("%w: %s", ErrNoSuchServer, k.server)
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrNotSent, err)
 }
 
 // mayRepeat is the policy: a definite "unavailable" may be tried again by all,
