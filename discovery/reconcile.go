@@ -34,8 +34,9 @@ type Cluster interface {
 // Reconcile makes the cluster's configuration follow who is there, while this
 // server leads.
 type Reconcile struct {
-	Cluster   Cluster
-	ClusterID string
+	Cluster Cluster
+	// ClusterID returns the id of the cluster that this server belongs to.
+	ClusterID func() string
 	// Members returns who is there, this server included.
 	Members func() []Member
 	// Directory returns the replicated directory as applied on this server.
@@ -112,7 +113,7 @@ func (r *Reconcile) step(ctx context.Context) (changed bool, err error) {
 func (r *Reconcile) view(s node.Status) view {
 	return view{
 		self:      s.ID,
-		clusterID: r.ClusterID,
+		clusterID: r.ClusterID(),
 		members:   r.Members(),
 		config:    s.Config,
 		index:     s.ConfigIndex,

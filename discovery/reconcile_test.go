@@ -101,7 +101,7 @@ func reconcile(t *testing.T, c *fakeCluster, signals <-chan struct{}) *bytes.Buf
 	var text bytes.Buffer
 	r := Reconcile{
 		Cluster:   c,
-		ClusterID: "ours",
+		ClusterID: func() string { return "ours" },
 		Members:   func() []Member { return []Member{alive(leader), alive("n2@1")} },
 		Directory: func() kv.Directory { return c.dir },
 		Silence:   10,
