@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -73,8 +74,9 @@ func (id Identity) encode() []byte {
 }
 
 func decodeIdentity(file string, b []byte) (id Identity, err error) {
-	body, sum, found := strings.Cut(string(b), "crc32c ")
-	if !found || sum != fmt.Sprintf("%08x\n", checksum([]byte(body))) {
+	i := max(0, bytes.LastIndex(b, []byte("crc32c ")))
+	body, sum := string(b[:i]), string(b[i:])
+	if sum != fmt.Sprintf("crc32c %08x\n", checksum(b[:i])) {
 		return id, corrupt(file, 0, "damaged identity")
 	}
 	first, rest, _ := strings.Cut(body, "\n")

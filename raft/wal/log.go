@@ -24,9 +24,8 @@ type log struct {
 	size     int64     // it is zeros from end to here
 
 	record  []byte // staged, with room for the header in front
-	kept    raft.Index
-	current head // as of what is staged
-	synced  head // as of what is durable
+	current head   // as of what is staged
+	synced  head   // as of what is durable
 	terms   terms
 }
 
@@ -43,7 +42,6 @@ func (l *log) create(incarnation uint64) (err error) {
 func (l *log) stage() []byte {
 	if len(l.record) == 0 {
 		l.record = append(l.record, make([]byte, recordHeaderSize)...)
-		l.kept = l.current.last
 	}
 	return l.record
 }
@@ -59,7 +57,6 @@ func (l *log) append(e raft.Entry) error {
 		return fmt.Errorf("entry %d does not follow entry %d", e.Index, l.current.last)
 	}
 	l.record = appendEntry(l.stage(), e)
-	l.kept = min(l.kept, e.Index-1)
 	l.terms.append(e.EntryID)
 	l.current.last = e.Index
 	return nil
@@ -72,7 +69,6 @@ func (l *log) install(id raft.EntryID) {
 		return
 	}
 	l.record = appendReset(l.stage(), id.Index)
-	l.kept = 0
 	l.terms = terms{}
 	l.current.last = id.Index
 }
@@ -90,9 +86,6 @@ func (l *log) flush() error {
 	sealRecord(l.record, place{l.incarnation, l.last().number, l.end})
 	if err := l.write(l.record); err != nil {
 		return fmt.Errorf("append to %s: %w", l.path(l.last().number), err)
-	}
-	for i := range l.segments {
-		l.segments[i].last = min(l.segments[i].last, l.kept)
 	}
 	l.last().last = l.current.last
 	l.synced = l.current

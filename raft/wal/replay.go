@@ -15,7 +15,6 @@ type replay struct {
 	hardState raft.HardState
 	base      raft.Index // entries begin after it
 	entries   []raft.Entry
-	kept      raft.Index // no entry after it, of earlier segments, is still in the log
 }
 
 func (r *replay) last() raft.Index { return r.base + raft.Index(len(r.entries)) }
@@ -49,12 +48,11 @@ func (r *replay) entry(e raft.Entry) error {
 	// The log before the first segment is not known: an entry may replace a part of it.
 	r.base = min(r.base, e.Index-1)
 	r.entries = append(r.entries[:e.Index-1-r.base], e)
-	r.kept = min(r.kept, e.Index-1)
 	return nil
 }
 
 func (r *replay) reset(index raft.Index) error {
-	r.base, r.entries, r.kept = index, nil, 0
+	r.base, r.entries = index, nil
 	return nil
 }
 
@@ -112,7 +110,6 @@ func (l *log) replayContent(r *replay, number uint64, content []byte) error {
 	if err := l.checkChain(file, number, h); err != nil {
 		return err
 	}
-	r.kept = r.last()
 	at := place{h.incarnation, number, segmentHeaderSize}
 	for {
 		payload, ok := openRecord(content, at)
@@ -126,9 +123,6 @@ func (l *log) replayContent(r *replay, number uint64, content []byte) error {
 	}
 	if at.offset == segmentHeaderSize {
 		return corrupt(file, at.offset, "damaged head of the segment")
-	}
-	for i := range l.segments {
-		l.segments[i].last = min(l.segments[i].last, r.kept)
 	}
 	l.segments = append(l.segments, segment{number, r.last()})
 	l.end, l.size = at.offset, int64(len(content))

@@ -21,7 +21,7 @@ const (
 // segment is one file of the log.
 type segment struct {
 	number uint64
-	last   raft.Index // no entry of the log after this one is in the file
+	last   raft.Index // the log's last index when the segment ended: no entry after it is in the file
 }
 
 func segmentName(number uint64) string { return fmt.Sprintf("%s%016x", segmentPrefix, number) }

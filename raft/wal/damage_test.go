@@ -1,0 +1,259 @@
+package wal
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"kvorum/raft"
+)
+
+// sample is a small folder, and what it held after each Save.
+type sample struct {
+	names   []string
+	content map[string][]byte
+	states  []raft.Saved
+	ends    []int64 // where the last segment's records ended then; 0: in an earlier segment
+	last    string  // name of the last segment
+}
+
+// makeSample saves some entries in several segments, with a snapshot that the
+// log reaches back to, but not further.
+func makeSample(t *testing.T) sample {
+	t.Helper()
+	fsys := NewMemFS()
+	s := open(t, fsys, "d")
+	if err := s.Bootstrap(strings.Repeat("ab", 16), "n1@aa", "n2@bb"); err != nil {
+		t.Fatal(err)
+	}
+	var x sample
+	state := raft.Saved{HardState: *hardState(1, "n1")}
+	save(t, s, raft.Persist{HardState: &state.HardState, Entries: entries(1, 30, 1)})
+	state.Snapshot, state.Entries = meta(30, 1), nil
+	save(t, s, raft.Persist{HardState: &state.HardState}) // so that the entries' segment can go
+	writeState(t, s, state.Snapshot, "the state at 30")
+	save(t, s, raft.Persist{Discard: 30})
+	for i := raft.Index(31); i <= 43; i++ {
+		state.HardState = *hardState(raft.Term(i), "n2")
+		state.Entries = append(state.Entries, entry(i, raft.Term(i)))
+		save(t, s, raft.Persist{HardState: &state.HardState, Entries: entries(i, i, raft.Term(i))})
+		x.states = append(x.states, state)
+		x.ends = append(x.ends, s.log.end)
+		if s.log.end < x.ends[max(0, len(x.ends)-2)] { // a new segment
+			clear(x.ends[:len(x.ends)-1])
+		}
+	}
+	x.last = s.log.path(s.log.last().number)
+	if len(s.log.segments) < 3 || x.ends[len(x.ends)-2] == 0 {
+		t.Fatalf("the sample has %d segments, records of the last end at %v", len(s.log.segments), x.ends)
+	}
+	s.Close()
+	x.content = map[string][]byte{}
+	names, _ := fsys.ReadDir("d")
+	for _, name := range names {
+		name = filepath.Join("d", name)
+		x.names = append(x.names, name)
+		x.content[name] = fsys.ReadFile(name)
+	}
+	return x
+}
+
+// load starts a server on the sample with one file changed; nil: removed.
+func (x sample) load(t *testing.T, changed string, content []byte) (raft.Saved, error) {
+	t.Helper()
+	fsys := NewMemFS()
+	for _, name := range x.names {
+		if name != changed {
+			fsys.WriteFile(name, x.content[name])
+		} else if content != nil {
+			fsys.WriteFile(name, content)
+		}
+	}
+	s, err := tryOpen(fsys, "d")
+	if err != nil {
+		return raft.Saved{}, err
+	}
+	defer s.Close()
+	saved := load(t, s)
+	if got, err := readState(s, saved.Snapshot); err != nil || got != "the state at 30" {
+		t.Fatalf("%s: state %q %v", changed, got, err)
+	}
+	return saved, nil
+}
+
+func (x sample) want(t *testing.T, what string, offset int, got raft.Saved, err error, allowed ...raft.Saved) {
+	t.Helper()
+	if err != nil {
+		var c *CorruptError
+		if !errors.As(err, &c) || c.File == "" || c.Remedy == "" {
+			t.Fatalf("%s at %d: got %v, want an error with file, offset and remedy", what, offset, err)
+		}
+		return
+	}
+	for _, s := range allowed {
+		if reflect.DeepEqual(got, s) {
+			return
+		}
+	}
+	t.Fatalf("%s at %d: accepted, with %+v", what, offset, got)
+}
+
+func TestAFlippedBitIsNoticedOrHarmless(t *testing.T) {
+	t.Parallel()
+	x := makeSample(t)
+	n := len(x.states)
+	for _, name := range x.names {
+		for i := range x.content[name] {
+			changed := bytes.Clone(x.content[name])
+			changed[i] ^= 1 << (i % 8)
+			got, err := x.load(t, name, changed)
+			allowed := []raft.Saved{}
+			switch {
+			case name == x.last && int64(i) >= x.ends[n-1]:
+				allowed = x.states[n-1:] // it was not in use
+			case name == x.last && int64(i) >= x.ends[n-2]:
+				allowed = x.states[n-2 : n-1] // the last record: as if torn
+			case name != x.last && allZero(x.content[name][i:]):
+				allowed = x.states[n-1:] // the next segment says that it was not in use
+			}
+			x.want(t, "bit flip in "+name, i, got, err, allowed...)
+			if err != nil && len(allowed) > 0 {
+				t.Fatalf("%s at %d: refused a torn tail: %v", name, i, err)
+			}
+		}
+	}
+}
+
+func TestTornTailIsCut(t *testing.T) {
+	t.Parallel()
+	x := makeSample(t)
+	for cut := range x.content[x.last] {
+		zeroed := bytes.Clone(x.content[x.last])
+		clear(zeroed[cut:])
+		for what, content := range map[string][]byte{"cut": x.content[x.last][:cut], "zeroed": zeroed} {
+			got, err := x.load(t, x.last, content)
+			var allowed []raft.Saved
+			for i, end := range x.ends {
+				if end > 0 && end <= int64(cut) {
+					allowed = x.states[i : i+1]
+				}
+			}
+			if allowed == nil && err == nil {
+				allowed = x.states[:n(x)] // the segment's head may be whole: a state before its records
+			}
+			x.want(t, what+" "+x.last, cut, got, err, allowed...)
+			if err != nil && allowed != nil {
+				t.Fatalf("%s at %d: refused a torn tail: %v", what, cut, err)
+			}
+		}
+	}
+}
+
+// n is how many states the sample had before its last segment began.
+func n(x sample) (n int) {
+	for n < len(x.ends) && x.ends[n] == 0 {
+		n++
+	}
+	return n
+}
+
+func TestAFileThatIsCutShortOrMissingIsNoticed(t *testing.T) {
+	t.Parallel()
+	x := makeSample(t)
+	for _, name := range x.names {
+		if name == x.last {
+			continue
+		}
+		for cut := range x.content[name] {
+			got, err := x.load(t, name, x.content[name][:cut])
+			allowed := []raft.Saved{}
+			if allZero(x.content[name][cut:]) {
+				allowed = x.states[len(x.states)-1:] // only the space ahead is gone
+			}
+			x.want(t, "cut "+name, cut, got, err, allowed...)
+		}
+		got, err := x.load(t, name, nil)
+		x.want(t, "missing "+name, 0, got, err)
+	}
+}
+
+func TestALostLogIsNoticed(t *testing.T) {
+	t.Parallel()
+	x := makeSample(t)
+	only := sample{names: []string{filepath.Join("d", identityName)}, content: x.content}
+	if _, err := only.load(t, "", nil); !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("got %v, want ErrCorrupt", err)
+	}
+}
+
+// A record that is good where it was written is none at another offset, in
+// another segment, or in another server's log.
+func TestMisplacedRecordsAreNotRecords(t *testing.T) {
+	t.Parallel()
+	record := appendHead(make([]byte, recordHeaderSize), head{})
+	at := place{incarnation: 1, segment: 2, offset: 48}
+	sealRecord(record, at)
+	content := append(make([]byte, 48), record...)
+	content = append(content, record...)
+	if _, ok := openRecord(content, at); !ok {
+		t.Fatal("a good record is not recognized")
+	}
+	moved := at
+	moved.offset += int64(len(record))
+	for _, wrong := range []place{moved, {1, 3, 48}, {2, 2, 48}} {
+		if _, ok := openRecord(content, wrong); ok {
+			t.Fatalf("a record of %+v is good at %+v", at, wrong)
+		}
+	}
+}
+
+func TestACutTailIsReportedOnceAndLeavesZeros(t *testing.T) {
+	t.Parallel()
+	fsys := NewMemFS()
+	s := open(t, fsys, "d")
+	save(t, s, raft.Persist{HardState: hardState(1, "n1")})
+	s.Close()
+	file, end := s.log.path(1), s.log.end
+	torn := append(fsys.ReadFile(file)[:end], "the rest of a write that never finished"...)
+	fsys.WriteFile(file, torn)
+	for i, want := range []string{"cut a write", ""} {
+		var out bytes.Buffer
+		s, err := Open(fsys, "d", Options{Name: "n1", Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if got := out.String(); (got != "") != (want != "") || !strings.Contains(got, want) {
+			t.Fatalf("start %d: got %q, want %q", i, got, want)
+		}
+	}
+}
+
+func TestAFutureVersionIsRefused(t *testing.T) {
+	t.Parallel()
+	x := makeSample(t)
+	future := bytes.Clone(x.content[x.last])
+	future[8] = 2
+	copy(future[44:48], le32(checksum(future[:44])))
+	if _, err := x.load(t, x.last, future); !errors.Is(err, ErrVersion) || !errors.Is(err, ErrCorrupt) {
+		t.Fatalf("segment: got %v, want ErrVersion", err)
+	}
+	snapshot := x.names[len(x.names)-1]
+	future = bytes.Clone(x.content[snapshot])
+	future[8] = 2
+	copy(future[len(future)-trailerSize:], le32(checksum(future[:len(future)-trailerSize])))
+	if _, err := x.load(t, snapshot, future); !errors.Is(err, ErrVersion) {
+		t.Fatalf("snapshot: got %v, want ErrVersion", err)
+	}
+	identity := filepath.Join("d", identityName)
+	body, _, _ := bytes.Cut(x.content[identity], []byte("crc32c"))
+	body = bytes.Replace(body, []byte("identity 1"), []byte("identity 2"), 1)
+	future = append(body, "crc32c "+hex32(checksum(body))+"\n"...)
+	if _, err := x.load(t, identity, future); !errors.Is(err, ErrVersion) {
+		t.Fatalf("identity: got %v, want ErrVersion", err)
+	}
+}
