@@ -50,13 +50,13 @@ func (s *Server) addServer(ctx context.Context, req *kvorumv1.AddServerRequest) 
 // meant and free to join.
 func (s *Server) resolve(ctx context.Context, name, addr string) (raft.ServerID, error) {
 	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return raft.None, fmt.Errorf("%w: rpc_addr must be host:port: %w", errInvalidRequest, err)
+		return raft.None, fmt.Errorf("%w: rpc_addr must be host:port: %v", errInvalidRequest, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, identifyTimeout)
 	defer cancel()
 	who, err := s.peers.identify(ctx, addr)
 	if err != nil {
-		return raft.None, fmt.Errorf("%w: %w", errInvalidRequest, err)
+		return raft.None, fmt.Errorf("%w: %v", errInvalidRequest, err)
 	}
 	id := node.NewID(who.GetName(), who.GetIncarnation())
 	switch {

@@ -36,7 +36,7 @@ var (
 )
 
 // errorTable is the contract's. An error that wraps err is answered with code
-// and reason. unknown: the request may yet take effect; otherwise it has had,
+// and reason; it should wrap one of them only. unknown: the request may yet take effect; otherwise it has had,
 // and will have, none.
 var errorTable = []struct {
 	err     error

@@ -88,7 +88,7 @@ func (f *forwarder) call(ctx context.Context, leader raft.ServerID, method strin
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%w: the leader %s cannot be reached: %w", raft.ErrNotLeader, node.Name(leader), err)
+		return fmt.Errorf("%w: the leader %s cannot be reached: %v", raft.ErrNotLeader, node.Name(leader), err)
 	}
 	// The request has a stream now. gRPC itself opens another one only if it
 	// knows that the leader has not seen this one.
@@ -96,7 +96,7 @@ func (f *forwarder) call(ctx context.Context, leader raft.ServerID, method strin
 		err = stream.RecvMsg(resp)
 	}
 	if err != nil && reasonOf(err) == "" && status.Code(err) == codes.Unavailable {
-		return fmt.Errorf("%w: %s: %w", errForwardLost, node.Name(leader), err)
+		return fmt.Errorf("%w: %s: %v", errForwardLost, node.Name(leader), err)
 	}
 	return err
 }

@@ -35,9 +35,9 @@ func (i *Identity) ClusterID() string {
 	return i.clusterID
 }
 
-// join makes this server a member of the cluster, if it belongs to none yet,
-// and fails with errWrongCluster if it belongs to another.
-func (i *Identity) join(clusterID string) error {
+// Join makes this server a member of the cluster, if it belongs to none yet. It
+// fails, and changes nothing, if it belongs to another or adopt fails.
+func (i *Identity) Join(clusterID string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	switch i.clusterID {

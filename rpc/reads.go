@@ -76,7 +76,7 @@ func (s *Server) awaitFreshness(ctx context.Context, opts *kvorumv1.ReadOptions)
 	ctx, cancel := context.WithTimeout(ctx, boundedPatience)
 	defer cancel()
 	if err := s.barrier(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errTooStale, err)
+		return fmt.Errorf("%w: %v", errTooStale, err)
 	}
 	return nil
 }

@@ -2,10 +2,12 @@ package rpc
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -95,7 +97,7 @@ func (t *Peers) accept(h *peerv1.Hello) (from raft.ServerID, err error) {
 	if _, _, err := net.SplitHostPort(h.GetFromAddr()); err != nil {
 		return "", status.Errorf(codes.InvalidArgument, "address of %s: %v", from, err)
 	}
-	if err := t.cfg.Identity.join(h.GetClusterId()); err != nil {
+	if err := t.cfg.Identity.Join(h.GetClusterId()); err != nil {
 		return "", toStatus(err, nil)
 	}
 	t.SetAddress(from, h.GetFromAddr())
@@ -104,8 +106,9 @@ func (t *Peers) accept(h *peerv1.Hello) (from raft.ServerID, err error) {
 
 // isServerID reports whether id has the form name@incarnation.
 func isServerID(id string) bool {
-	at := strings.LastIndexByte(id, '@')
-	return 0 < at && at <= 128 && len(id)-at-1 == 16
+	name, incarnation, _ := strings.Cut(id, "@")
+	_, err := hex.DecodeString(incarnation)
+	return name != "" && len(name) <= 128 && utf8.ValidString(name) && len(incarnation) == 16 && err == nil
 }
 
 // Identify tells who answers at this address.

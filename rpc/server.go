@@ -10,13 +10,11 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/status"
 
 	"kvorum/kv"
 	peerv1 "kvorum/proto/kvorum/peer/v1"
@@ -34,7 +32,7 @@ type Config struct {
 	ElectionTicks int                              // of the node
 	Version       string                           // of this program
 	Credentials   credentials.TransportCredentials // nil: no TLS
-	Options       []grpc.ServerOption              // further ones, such as metrics
+	Options       []grpc.ServerOption              // further ones, such as a stats.Handler
 	Log           *slog.Logger
 }
 
@@ -67,8 +65,9 @@ const (
 	// maxStreams is how many requests one connection may have under way.
 	maxStreams     = 4096
 	maxHeaderBytes = 16 << 10
-	// requestSlack is how much larger than two values a request may be: a batch
-	// of Raft messages holds more than one.
+	// requestSlack is how much larger than two values a request may be. A batch of
+	// Raft messages holds more than one, and a value that is somewhat too large gets
+	// the contract's error; past this limit gRPC answers RESOURCE_EXHAUSTED unread.
 	requestSlack = 8 << 20
 	// stopTimeout bounds each of the two parts of a graceful stop.
 	stopTimeout = 1500 * time.Millisecond
@@ -86,8 +85,8 @@ func NewServer(cfg Config) *Server {
 	}
 	s.peers.node = cfg.Node
 	s.grpc = grpc.NewServer(s.options()...)
-	s.grpc.RegisterService(s.limited(kvorumv1.KV_ServiceDesc), &kvService{Server: s})
-	s.grpc.RegisterService(s.limited(kvorumv1.Cluster_ServiceDesc), &clusterService{Server: s})
+	kvorumv1.RegisterKVServer(s.grpc, &kvService{Server: s})
+	kvorumv1.RegisterClusterServer(s.grpc, &clusterService{Server: s})
 	peerv1.RegisterPeerServer(s.grpc, &peerService{peers: s.peers, stop: s.stop})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
@@ -178,6 +177,7 @@ func (s *Server) enter(method string) (leave func(), err error) {
 	return s.calls.Done, nil
 }
 
+// unary counts a request, and gives its error the form of the contract.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	leave, err := s.enter(info.FullMethod)
 	if err != nil {
@@ -188,6 +188,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	return resp, s.status(err)
 }
 
+// streaming is unary for streams.
 func (s *Server) streaming(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	leave, err := s.enter(info.FullMethod)
 	if err != nil {
@@ -207,24 +208,4 @@ func (s *Server) status(err error) error {
 		hint = map[string]string{"leader_id": node.Name(leader), "leader_addr": s.peers.Address(leader)}
 	}
 	return toStatus(err, hint)
-}
-
-// limited makes a request that is too large for gRPC an error of the contract's
-// table, like one whose value is only too large for kvorum.
-func (s *Server) limited(desc grpc.ServiceDesc) *grpc.ServiceDesc {
-	methods := make([]grpc.MethodDesc, len(desc.Methods))
-	for i, method := range desc.Methods {
-		methods[i] = grpc.MethodDesc{MethodName: method.MethodName,
-			Handler: func(srv any, ctx context.Context, decode func(any) error, i grpc.UnaryServerInterceptor) (any, error) {
-				return method.Handler(srv, ctx, func(req any) error {
-					err := decode(req)
-					if status.Code(err) == codes.ResourceExhausted {
-						return toStatus(fmt.Errorf("%w: the limit is %d bytes: %w", errValueTooLarge, s.cfg.MaxValueBytes, err), nil)
-					}
-					return err
-				}, i)
-			}}
-	}
-	desc.Methods = methods
-	return &desc
 }
