@@ -49,7 +49,7 @@ func (s *state) perform(at raft.Index, c Command) Result {
 		done.Existed = s.deleteServer(c.ID)
 		s.putRemoved(c.ID)
 	case Clock:
-		s.advanceClock(c.UnixMilli)
+		s.advanceClock(at, c.UnixMilli)
 	default:
 		panic(fmt.Sprintf("kv: apply a command of type %T", c))
 	}

@@ -132,7 +132,7 @@ func TestClockNeverFalls(t *testing.T) {
 	m := newMachine(t)
 	for _, tt := range []struct{ proposed, want int64 }{{-5, 0}, {100, 100}, {99, 100}, {-1, 100}, {101, 101}} {
 		m.apply(Clock{tt.proposed})
-		if got := m.Now(); got != tt.want {
+		if got := m.state.now(); got != tt.want {
 			t.Errorf("after a proposal of %d: got %d, want %d", tt.proposed, got, tt.want)
 		}
 	}

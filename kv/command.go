@@ -84,8 +84,9 @@ type RemoveServer struct {
 // the largest proposal so far, so it never falls. Sessions that were idle for
 // longer than SessionTTL by it are dropped.
 //
-// A leader proposes one at the start of its term and then every few seconds:
-// time stands still for the sessions in between.
+// Time stands still from one Clock to the next, so a leader proposes one every
+// few seconds for as long as there are sessions. Those of the last SessionTTL
+// are kept.
 type Clock struct {
 	UnixMilli int64
 }

@@ -12,7 +12,7 @@ import (
 
 // model is the state machine again, the slow and obvious way.
 type model struct {
-	now      int64
+	clocks   map[raft.Index]int64
 	items    map[string]item
 	servers  map[raft.ServerID]Server
 	removed  map[raft.ServerID]bool
@@ -21,14 +21,13 @@ type model struct {
 
 type modelSession struct {
 	lastUse  raft.Index
-	usedAt   int64
 	lowWater uint64
 	replies  map[uint64]Result
 }
 
 func newModel() *model {
 	return &model{
-		items: map[string]item{}, servers: map[raft.ServerID]Server{},
+		clocks: map[raft.Index]int64{}, items: map[string]item{}, servers: map[raft.ServerID]Server{},
 		removed: map[raft.ServerID]bool{}, sessions: map[uint64]modelSession{},
 	}
 }
@@ -48,7 +47,7 @@ func (m *model) apply(at raft.Index, c Command) Result {
 	if o.Sequence < s.lowWater || o.Sequence < o.FirstUnacked {
 		return Result{Status: SequenceStale}
 	}
-	s.lastUse, s.usedAt, s.lowWater = at, m.now, max(s.lowWater, o.FirstUnacked)
+	s.lastUse, s.lowWater = at, max(s.lowWater, o.FirstUnacked)
 	if _, known := s.replies[o.Sequence]; !known {
 		s.replies[o.Sequence] = m.perform(at, c)
 	}
@@ -74,7 +73,7 @@ func (m *model) perform(at raft.Index, c Command) Result {
 		m.items[c.Key] = item{c.Value, at}
 		r.Swapped = true
 	case OpenSession:
-		m.sessions[uint64(at)] = modelSession{at, m.now, 1, map[uint64]Result{}}
+		m.sessions[uint64(at)] = modelSession{at, 1, map[uint64]Result{}}
 	case CloseSession:
 		_, r.Existed = m.sessions[c.Session]
 		delete(m.sessions, c.Session)
@@ -86,22 +85,30 @@ func (m *model) perform(at raft.Index, c Command) Result {
 		delete(m.servers, c.ID)
 		m.removed[c.ID] = true
 	case Clock:
-		m.advance(c.UnixMilli)
+		m.advance(at, c.UnixMilli)
 	}
 	return r
 }
 
-func (m *model) advance(now int64) {
-	for id, s := range m.sessions {
-		if m.now == 0 && now > 0 {
-			s.usedAt = now
-			m.sessions[id] = s
-		}
-		if now-s.usedAt > SessionTTL.Milliseconds() {
-			delete(m.sessions, id)
+func (m *model) advance(at raft.Index, now int64) {
+	for _, unixMilli := range m.clocks {
+		if now <= unixMilli {
+			return
 		}
 	}
-	m.now = max(m.now, now)
+	if now <= 0 {
+		return
+	}
+	m.clocks[at] = now
+	old := func(unixMilli int64) bool { return now-unixMilli > SessionTTL.Milliseconds() }
+	for id, s := range m.sessions {
+		for clock, unixMilli := range m.clocks {
+			if s.lastUse < clock && old(unixMilli) {
+				delete(m.sessions, id)
+			}
+		}
+	}
+	maps.DeleteFunc(m.clocks, func(_ raft.Index, unixMilli int64) bool { return old(unixMilli) })
 }
 
 // randomCommand makes up the command of the entry at index at, from few enough
@@ -126,7 +133,7 @@ func randomCommand(at raft.Index, intn func(int) int) Command {
 	case 8:
 		return OpenSession{}
 	case 9:
-		return []Command{CloseSession{session}, Clock{int64(at) * int64(intn(60)) * 1000}}[intn(2)]
+		return []Command{CloseSession{session}, Clock{int64(at) * int64(intn(90)) * 1000}}[intn(2)]
 	case 10:
 		return PutServer{id, string(value), intn(2) == 0}
 	default:
@@ -174,17 +181,20 @@ func (m *machine) hashOnly() uint64 {
 func (m *machine) checkHolds(want *model) {
 	m.t.Helper()
 	got := newModel()
-	got.now = m.Now()
 	for i := range m.View().List("", "", 0) {
 		got.items[i.Key] = item{i.Value, i.Revision}
 	}
 	got.servers, got.removed = m.Directory().Servers, m.Directory().Removed
+	m.state.clocks.Scan(func(at raft.Index, unixMilli int64) bool {
+		got.clocks[at] = unixMilli
+		return true
+	})
 	m.state.sessions.Scan(func(id uint64, s session) bool {
 		replies := map[uint64]Result{}
 		for _, r := range s.replies {
 			replies[r.sequence], _ = DecodeResult(r.result)
 		}
-		got.sessions[id] = modelSession{s.lastUse, s.usedAt, s.lowWater, replies}
+		got.sessions[id] = modelSession{s.lastUse, s.lowWater, replies}
 		return true
 	})
 	if got.String() != want.String() {

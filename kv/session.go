@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// SessionTTL is how long a session lives after the last command that used
-	// it, by the replicated clock.
+	// SessionTTL is how long a session lives without a command that uses it, by
+	// the replicated clock.
 	SessionTTL = time.Hour
 	// MaxSessions is how many sessions there can be. Opening one more drops the
 	// least recently used.
@@ -25,7 +25,6 @@ const (
 type session struct {
 	id       uint64     // the index of the entry that opened it
 	lastUse  raft.Index // the last entry that used it; no two sessions share one
-	usedAt   int64      // the replicated clock at lastUse
 	lowWater uint64     // replies to sequences below it are forgotten
 	replies  []reply    // in ascending order of sequence
 }
@@ -41,7 +40,6 @@ func (r reply) compareSequence(sequence uint64) int { return cmp.Compare(r.seque
 func appendSession(b []byte, v session) []byte {
 	b = appendUint64(append(b, recordSession), v.id)
 	b = appendUint64(b, uint64(v.lastUse))
-	b = appendUint64(b, uint64(v.usedAt))
 	return appendUint64(b, v.lowWater)
 }
 
@@ -63,7 +61,7 @@ func (s *state) applyOnce(at raft.Index, c Command, o Once) []byte {
 	if o.Sequence < lowWater {
 		return Result{Status: SequenceStale}.encode()
 	}
-	v.lastUse, v.usedAt = at, s.now
+	v.lastUse = at
 	s.forgetReplies(&v, lowWater)
 	i, known := slices.BinarySearchFunc(v.replies, o.Sequence, reply.compareSequence)
 	if known {
@@ -100,7 +98,7 @@ func (s *state) openSession(at raft.Index) {
 		_, oldest, _ := s.byUse.Min()
 		s.closeSession(oldest)
 	}
-	s.putSession(session{id: uint64(at), lastUse: at, usedAt: s.now, lowWater: 1})
+	s.putSession(session{id: uint64(at), lastUse: at, lowWater: 1})
 }
 
 // putSession writes v, whose replies are counted already.
@@ -126,32 +124,39 @@ func (s *state) closeSession(id uint64) (existed bool) {
 	return true
 }
 
+// now returns the replicated clock, in ms since 1970; 0 before the first Clock.
+func (s *state) now() int64 {
+	_, unixMilli, _ := s.clocks.Max()
+	return unixMilli
+}
+
 // advanceClock moves the replicated clock, never backwards, and drops the
-// sessions that are idle for too long by it. A use later in the log has a later
-// time, so the idlest are those used least recently.
-func (s *state) advanceClock(now int64) {
-	if now <= s.now {
+// sessions that are idle for too long by it. A session is idle since the first
+// Clock after its last use. The Clock before would not do: none comes while
+// there is no leader, and the next may then be hours later.
+func (s *state) advanceClock(at raft.Index, now int64) {
+	if now <= s.now() {
 		return
 	}
-	if s.now == 0 {
-		s.dateSessions(now)
-	}
-	s.setClock(now)
+	s.putClock(at, now)
 	for {
-		_, id, ok := s.byUse.Min()
-		v, _ := s.sessions.Get(id)
-		if !ok || now-v.usedAt <= SessionTTL.Milliseconds() {
+		oldest, unixMilli, _ := s.clocks.Min()
+		if now-unixMilli <= SessionTTL.Milliseconds() {
 			return
 		}
-		s.closeSession(id)
+		s.deleteClock(oldest)
+		s.closeUnusedSince(oldest)
 	}
 }
 
-// dateSessions gives the sessions that are older than the clock its first time.
-func (s *state) dateSessions(now int64) {
-	for _, id := range s.sessions.Keys() {
-		v, _ := s.sessions.Get(id)
-		v.usedAt = now
-		s.putSession(v)
+// closeUnusedSince closes the sessions that were last used before the entry at
+// index.
+func (s *state) closeUnusedSince(index raft.Index) {
+	for {
+		lastUse, id, ok := s.byUse.Min()
+		if !ok || lastUse > index {
+			return
+		}
+		s.closeSession(id)
 	}
 }

@@ -127,25 +127,48 @@ func TestIdleSessionsExpireByTheReplicatedClock(t *testing.T) {
 	t.Parallel()
 	const start, ttl = int64(1_700_000_000_000), int64(3_600_000)
 	m := newMachine(t)
-	early := uint64(m.apply(OpenSession{}).Revision) // before any clock: counts from the first
-	m.apply(Clock{start})
 	idle := uint64(m.apply(OpenSession{}).Revision)
 	busy := uint64(m.apply(OpenSession{}).Revision)
+	m.apply(Clock{start})
+	late := uint64(m.apply(OpenSession{}).Revision)
 	m.apply(Clock{start + ttl})
 	if got := m.Sessions(); got != 3 {
 		t.Fatalf("after exactly the TTL: %d sessions, want 3", got)
 	}
 	m.once(busy, 1, 1)
 	m.apply(Clock{start + ttl + 1})
-	for session, want := range map[uint64]Status{early: SessionExpired, idle: SessionExpired, busy: OK} {
+	for session, want := range map[uint64]Status{idle: SessionExpired, busy: OK, late: OK} {
 		if got := m.once(session, 2, 1).Status; got != want {
 			t.Errorf("session %d: got %v, want %v", session, got, want)
 		}
 	}
-	m.apply(Clock{start + 3*ttl})
-	m.apply(Clock{start})
+	m.apply(Clock{start + 3*ttl}) // they are idle since then
+	m.apply(Clock{start + 4*ttl + 1})
 	if got := m.Sessions(); got != 0 {
 		t.Errorf("%d sessions at the end, want 0", got)
+	}
+}
+
+func TestTimeWithoutAClockIsNobodysIdleness(t *testing.T) {
+	t.Parallel()
+	const ttl = int64(3_600_000)
+	m := newMachine(t)
+	m.apply(Clock{1})
+	session := uint64(m.apply(OpenSession{}).Revision)
+	m.apply(Clock{10 * ttl}) // the first for hours: it may be that the session was opened just now
+	if got := m.once(session, 1, 1); got.Status != OK {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestOldClocksAreForgotten(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	for i := range 1000 {
+		m.apply(Clock{int64(i+1) * 10_000})
+	}
+	if got, want := m.state.clocks.Len(), 361; got != want { // an hour of 10 s, both ends
+		t.Errorf("%d clocks are kept, want %d", got, want)
 	}
 }
 
@@ -156,9 +179,9 @@ func TestARetryKeepsItsSessionAlive(t *testing.T) {
 	m.apply(Clock{1})
 	session := uint64(m.apply(OpenSession{}).Revision)
 	first := m.once(session, 1, 1)
-	m.apply(Clock{ttl})
+	m.apply(Clock{2})
 	m.once(session, 1, 1)
-	m.apply(Clock{2 * ttl})
+	m.apply(Clock{3 + ttl})
 	if got := m.once(session, 1, 1); !reflect.DeepEqual(got, first) {
 		t.Errorf("got %+v, want %+v", got, first)
 	}

@@ -70,9 +70,9 @@ func (rw *recordWriter) record(b []byte) bool {
 }
 
 func (rw *recordWriter) state(s *state) {
-	if s.now != 0 {
-		rw.record(appendClock(rw.scratch, s.now))
-	}
+	s.clocks.Scan(func(at raft.Index, unixMilli int64) bool {
+		return rw.record(appendClock(rw.scratch, at, unixMilli))
+	})
 	s.servers.Scan(func(id raft.ServerID, v Server) bool {
 		return rw.record(appendServer(rw.scratch, id, v))
 	})
@@ -177,13 +177,13 @@ func unexpectedEOF(err error) error {
 func (s *state) load(k byte, d decoder) error {
 	switch k {
 	case recordClock:
-		s.setClock(int64(d.uint64()))
+		s.putClock(raft.Index(d.uint64()), int64(d.uint64()))
 	case recordServer:
 		s.putServer(raft.ServerID(d.string()), Server{Addr: d.string(), StayLearner: d.bool()})
 	case recordRemoved:
 		s.putRemoved(raft.ServerID(d.string()))
 	case recordSession:
-		s.putSession(session{id: d.uint64(), lastUse: raft.Index(d.uint64()), usedAt: int64(d.uint64()), lowWater: d.uint64()})
+		s.putSession(session{id: d.uint64(), lastUse: raft.Index(d.uint64()), lowWater: d.uint64()})
 	case recordReply:
 		s.loadReply(&d)
 	case recordItem:

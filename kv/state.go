@@ -12,8 +12,8 @@ import (
 // state is everything that the log determines. The maps are ordered and
 // copy-on-write: frozen copies share their nodes.
 type state struct {
-	revision raft.Index // the last entry applied
-	now      int64      // the replicated clock, in ms since 1970; 0 before the first Clock
+	revision raft.Index                    // the last entry applied
+	clocks   *btree.Map[raft.Index, int64] // what moved the clock in the last SessionTTL: entry -> ms since 1970
 	items    *btree.Map[string, item]
 	servers  *btree.Map[raft.ServerID, Server]
 	removed  *btree.Map[raft.ServerID, struct{}]
@@ -42,6 +42,7 @@ type Server struct {
 
 func newState() *state {
 	return &state{
+		clocks:   new(btree.Map[raft.Index, int64]),
 		items:    new(btree.Map[string, item]),
 		servers:  new(btree.Map[raft.ServerID, Server]),
 		removed:  new(btree.Map[raft.ServerID, struct{}]),
@@ -55,7 +56,7 @@ func newState() *state {
 func (s *state) freeze() *state {
 	return &state{
 		revision: s.revision,
-		now:      s.now,
+		clocks:   s.clocks.Copy(),
 		items:    s.items.Copy(),
 		servers:  s.servers.Copy(),
 		removed:  s.removed.Copy(),
@@ -75,8 +76,9 @@ const (
 	recordEnd     = 7
 )
 
-func appendClock(b []byte, now int64) []byte {
-	return appendUint64(append(b, recordClock), uint64(now))
+func appendClock(b []byte, at raft.Index, unixMilli int64) []byte {
+	b = appendUint64(append(b, recordClock), uint64(at))
+	return appendUint64(b, uint64(unixMilli))
 }
 
 func appendServer(b []byte, id raft.ServerID, v Server) []byte {
@@ -114,12 +116,17 @@ func (s *state) subtract(record []byte) {
 	s.scratch = record[:0]
 }
 
-func (s *state) setClock(now int64) {
-	if s.now != 0 {
-		s.subtract(appendClock(s.scratch, s.now))
+func (s *state) putClock(at raft.Index, unixMilli int64) {
+	if old, existed := s.clocks.Set(at, unixMilli); existed {
+		s.subtract(appendClock(s.scratch, at, old))
 	}
-	s.now = now
-	s.add(appendClock(s.scratch, now))
+	s.add(appendClock(s.scratch, at, unixMilli))
+}
+
+func (s *state) deleteClock(at raft.Index) {
+	if old, existed := s.clocks.Delete(at); existed {
+		s.subtract(appendClock(s.scratch, at, old))
+	}
 }
 
 func (s *state) putItem(key string, i item) {

@@ -60,28 +60,20 @@ func (s *Store) Get(key string) (value []byte, revision raft.Index, ok bool) {
 	return i.value, i.revision, ok
 }
 
-// Revision returns the index of the last entry applied.
+// Revision returns the index of the last entry that Apply was given. It is
+// behind the node's lastApplied where the entries since hold no command.
 func (s *Store) Revision() raft.Index {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.state.revision
 }
 
-// Hash returns the hash of the whole state, and the index of the last entry
-// applied, at one moment. Servers that are equal in the second are equal in the
+// Hash returns the hash of the whole state, and its Revision, at one moment. Servers that are equal in the second are equal in the
 // first, or their states have diverged.
 func (s *Store) Hash() (hash uint64, revision raft.Index) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.state.hash, s.state.revision
-}
-
-// Now returns the replicated clock, in milliseconds since 1970; 0 before the
-// first Clock command.
-func (s *Store) Now() int64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.state.now
 }
 
 // Sessions returns how many sessions are open.
