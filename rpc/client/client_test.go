@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -404,4 +405,19 @@ func TestNewRefusesAnAddressWithoutAPort(t *testing.T) {
 			t.Errorf("%q was accepted", servers)
 		}
 	}
+}
+
+func TestCloseLeavesNoGoroutine(t *testing.T) {
+	c := clienttest.Start(t, 3) // not parallel: it counts goroutines
+	began := runtime.NumGoroutine()
+	for range 3 {
+		cl, ctx := connect(t, c)
+		learn(t, ctx, c, cl)
+		if err := cl.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	eventually(t, ctx, func() bool { return runtime.NumGoroutine() <= began })
 }

@@ -15,7 +15,7 @@ import (
 
 const (
 	firstBackoff = 20 * time.Millisecond
-	lastBackoff  = time.Second
+	lastBackoff  = 200 * time.Millisecond // elections take about a second: do not oversleep their end
 	// An attempt of a call that may be repeated is given up after this long, and
 	// twice as long each time, because a paused server answers nothing.
 	firstAttempt = 2 * time.Second

@@ -25,6 +25,7 @@ const NoLeader = -1
 type Cluster struct {
 	t       testing.TB
 	servers []*server
+	options []grpc.ServerOption
 
 	// The handlers of all servers meet here, as do the test's own calls.
 	mu     sync.Mutex
@@ -39,9 +40,9 @@ type Cluster struct {
 type Hook func(server int, method string) error
 
 // Start starts n servers, led by the first, that stop when the test ends.
-func Start(t testing.TB, n int) *Cluster {
+func Start(t testing.TB, n int, options ...grpc.ServerOption) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, term: 1, state: newState()}
+	c := &Cluster{t: t, options: options, term: 1, state: newState()}
 	for i := range n {
 		c.servers = append(c.servers, &server{cluster: c, place: i, calls: make(map[string]int)})
 		c.listen(i, "127.0.0.1:0")
@@ -139,7 +140,7 @@ func (c *Cluster) listen(i int, addr string) {
 		c.t.Fatalf("clienttest: %v", err)
 	}
 	s := c.servers[i]
-	s.grpc = grpc.NewServer(grpc.UnaryInterceptor(s.interceptUnary), grpc.StreamInterceptor(s.interceptStream))
+	s.grpc = grpc.NewServer(append(c.options, grpc.UnaryInterceptor(s.interceptUnary), grpc.StreamInterceptor(s.interceptStream))...)
 	kvorumv1.RegisterKVServer(s.grpc, s)
 	kvorumv1.RegisterClusterServer(s.grpc, s)
 	c.Advertise(i, l.Addr().String())
