@@ -149,3 +149,34 @@ func (p statusPage) askOne(ctx context.Context, server *kvorumv1.Server) serverS
 	s.StateHash, s.Version = fmt.Sprintf("%016x", st.GetStateHash()), st.GetVersion()
 	return s
 }
+
+// leader returns the server that leads, by its own account and in the latest term.
+func (s clusterStatus) leader() string {
+	var leader serverStatus
+	for _, server := range s.Servers {
+		if server.Role == "leader" && server.Term > leader.Term {
+			leader = server
+		}
+	}
+	return leader.ID
+}
+
+// answering returns how many servers take part and answer.
+func (s clusterStatus) answering() (n int) {
+	for _, server := range s.Servers {
+		if server.Error == "" && server.Membership == "voter" {
+			n++
+		}
+	}
+	return n
+}
+
+// has reports whether the server takes part and answers.
+func (s clusterStatus) has(name string) bool {
+	for _, server := range s.Servers {
+		if server.ID == name {
+			return server.Error == ""
+		}
+	}
+	return false
+}

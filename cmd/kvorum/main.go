@@ -1,6 +1,7 @@
 // Kvorum is a server of a distributed key-value store.
 //
 //	kvorum serve    one server
+//	kvorum demo     a cluster on this machine, to try things out
 package main
 
 import (
@@ -30,7 +31,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand())
+	root.AddCommand(serveCommand(), demoCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
