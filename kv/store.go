@@ -68,8 +68,9 @@ func (s *Store) Revision() raft.Index {
 	return s.state.revision
 }
 
-// Hash returns the hash of the whole state, and its Revision, at one moment. Servers that are equal in the second are equal in the
-// first, or their states have diverged.
+// Hash returns the hash of the whole state, and its Revision, at one moment.
+// Servers that are equal in the second are equal in the first, or their states
+// have diverged.
 func (s *Store) Hash() (hash uint64, revision raft.Index) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
