@@ -231,7 +231,7 @@ func (x *trial) recover(states []model) {
 func TestACrashAnywhereLosesNothingThatWasSaved(t *testing.T) {
 	t.Parallel()
 	crashes := 0
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			x := &trial{t: t, rng: rand.New(rand.NewPCG(seed, 0)), fsys: NewMemFS(), model: model{log: map[raft.Index]raft.Entry{}}}
 			x.fsys.Before = x.before
@@ -256,7 +256,7 @@ func TestACrashAnywhereLosesNothingThatWasSaved(t *testing.T) {
 			}
 		})
 	}
-	if crashes < 1000 {
+	if crashes < 500 {
 		t.Fatalf("only %d crashes: the test tests nothing", crashes)
 	}
 }

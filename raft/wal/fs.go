@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,7 +14,7 @@ import (
 // FS is all that this package asks of a file system. OS is the real one; MemFS
 // can lose what was not synced.
 type FS interface {
-	// MkdirAll creates the folder and its parents where absent.
+	// MkdirAll creates the folder and its parents where absent, durably.
 	MkdirAll(dir string) error
 	// Create creates the file, or empties it where it exists.
 	Create(name string) (File, error)
@@ -65,7 +67,21 @@ func (f osFile) Sync() error {
 	return nil
 }
 
-func (osFS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+func (fsys osFS) MkdirAll(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := fsys.MkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return fsys.SyncDir(parent)
+}
 
 func (osFS) Create(name string) (File, error) {
 	return openFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC)
