@@ -99,12 +99,20 @@ func (s *Server) promoteServer(ctx context.Context, req *kvorumv1.PromoteServerR
 }
 
 func (s *Server) isCaughtUp(st node.Status, id raft.ServerID) bool {
-	for _, p := range st.Peers {
-		if p.ID == id {
-			return p.MatchIndex+promotionLag >= st.Last.Index && p.SinceContact <= s.cfg.ElectionTicks
-		}
+	p, known := peerStatus(st, id)
+	return known && s.isAlive(p) && p.MatchIndex > 0 && p.MatchIndex+promotionLag >= st.Last.Index
+}
+
+// isAlive reports whether the peer has answered lately: within half the time
+// after which it would count as gone, since a change takes time too.
+func (s *Server) isAlive(p raft.PeerStatus) bool { return p.SinceContact <= s.cfg.ElectionTicks/2 }
+
+func peerStatus(st node.Status, id raft.ServerID) (raft.PeerStatus, bool) {
+	i := slices.IndexFunc(st.Peers, func(p raft.PeerStatus) bool { return p.ID == id })
+	if i < 0 {
+		return raft.PeerStatus{}, false
 	}
-	return false
+	return st.Peers[i], true
 }
 
 // removeServer takes a server out, under all its incarnations: first it is
@@ -146,8 +154,7 @@ func (s *Server) checkRest(st node.Status, ids []raft.ServerID) error {
 			continue
 		}
 		voters++
-		i := slices.IndexFunc(st.Peers, func(p raft.PeerStatus) bool { return p.ID == id })
-		if id == st.ID || i >= 0 && st.Peers[i].SinceContact <= s.cfg.ElectionTicks {
+		if p, known := peerStatus(st, id); id == st.ID || known && s.isAlive(p) {
 			live++
 		}
 	}
