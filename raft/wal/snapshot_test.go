@@ -263,3 +263,41 @@ func TestAFailedSnapshotLeavesTheOldOneAndTheLogAtWork(t *testing.T) {
 		wantState(t, s, meta(10, 1), "ten")
 	}
 }
+
+func TestSnapshotsAreWrittenAndReceivedBesideSave(t *testing.T) {
+	t.Parallel()
+	s := open(t, NewMemFS(), "d")
+	save(t, s, raft.Persist{HardState: hardState(1, ""), Entries: entries(1, 20, 1)})
+	file := fileOf(t, meta(50, 1), "state")
+	done := make(chan error, 2) // one place for each goroutine
+	go func() {
+		var err error
+		for i := raft.Index(1); i <= 20 && err == nil; i++ {
+			_, err = s.WriteSnapshot(meta(i, 1), strings.NewReader("state"))
+		}
+		done <- err
+	}()
+	go func() {
+		in, err := s.ReceiveSnapshot(meta(50, 1), int64(len(file)))
+		for i := 0; i < len(file) && err == nil; i++ {
+			_, err = in.Write(file[i : i+1])
+		}
+		if err == nil {
+			err = in.Commit()
+		}
+		done <- err
+	}()
+	for i := raft.Index(21); i <= 49; i++ {
+		save(t, s, raft.Persist{Entries: entries(i, i, 1), Discard: s.snapshots.newest().Index})
+	}
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := meta(50, 1)
+	save(t, s, raft.Persist{Snapshot: &m, Discard: 50})
+	s, got := reopen(t, s)
+	wantSaved(t, got, raft.Saved{HardState: *hardState(1, ""), Snapshot: m})
+	wantState(t, s, m, "state")
+}
