@@ -62,7 +62,12 @@ func annotations(faults []Fault) []porcupine.Annotation {
 
 // Figures counts what was checked. A suite shows them, because one that did
 // little proves little.
-type Figures struct{ Histories, Operations, Definite, Unknown, Faults int }
+type Figures struct {
+	Histories, Operations, Faults int
+	Definite                      int // operations that failed without effect
+	Unknown                       int // writes of unknown outcome
+	Unanswered                    int // reads
+}
 
 // Count adds h.
 func (f *Figures) Count(h History) {
@@ -70,16 +75,18 @@ func (f *Figures) Count(h History) {
 	f.Operations += len(h.Operations)
 	f.Faults += len(h.Faults)
 	for _, o := range h.Operations {
-		switch o.Outcome {
-		case Definite:
+		switch {
+		case o.Outcome == Definite:
 			f.Definite++
-		case Unknown:
+		case o.Outcome == Unknown && o.Kind == Get:
+			f.Unanswered++
+		case o.Outcome == Unknown:
 			f.Unknown++
 		}
 	}
 }
 
 func (f Figures) String() string {
-	return fmt.Sprintf("%d histories, %d operations (%d failed without effect, %d with unknown outcome), %d faults",
-		f.Histories, f.Operations, f.Definite, f.Unknown, f.Faults)
+	return fmt.Sprintf("%d histories, %d operations (%d failed without effect, %d writes of unknown outcome, %d reads unanswered), %d faults",
+		f.Histories, f.Operations, f.Definite, f.Unknown, f.Unanswered, f.Faults)
 }

@@ -82,7 +82,9 @@ func newServer(program, dir string, number int, hosts []string) (*Server, error)
 	name, host := fmt.Sprintf("n%d", number+1), hosts[number]
 	args := []string{"serve", "--id", name, "--data-dir", filepath.Join(dir, name),
 		"--rpc-addr", net.JoinHostPort(host, rpcPort), "--advertise-rpc-addr", net.JoinHostPort(host, proxyPort),
-		"--serf-addr", net.JoinHostPort(host, serfPort), "--http-addr", ""}
+		"--serf-addr", net.JoinHostPort(host, serfPort), "--http-addr", "",
+		"--snapshot-entries", "100", "--snapshot-tail", "20", // so that some victims need a snapshot
+	}
 	if number == 0 {
 		args = append(args, "--bootstrap")
 	}

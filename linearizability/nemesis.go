@@ -35,7 +35,7 @@ var Partition = Nemesis{"partition",
 
 // meanwhile is how many entries must be committed without the victim before it
 // comes back: enough for it to be wrong about, if it believed that it knows.
-const meanwhile = 30
+const meanwhile = 100
 
 // StrikeLeader disturbs the leader until another server leads and has made
 // progress without it, then waits until the victim has caught up. What it
@@ -115,4 +115,16 @@ func (c *Cluster) awaitLeader(ctx context.Context, what string, minTerm uint64, 
 		return err == nil && leader.status.Term >= minTerm
 	})
 	return leader, err
+}
+
+// progress waits until the cluster is calm and the clients have got some work done.
+func (c *Cluster) progress(ctx context.Context) error {
+	leader, err := c.awaitLeader(ctx, "all servers follow one leader", 0)
+	if err != nil {
+		return err
+	}
+	return c.until(ctx, "clients have got some work done", func(ctx context.Context) bool {
+		status, err := c.Servers[leader.server].askStatus(ctx)
+		return err == nil && status.CommitIndex >= leader.status.CommitIndex+meanwhile
+	})
 }

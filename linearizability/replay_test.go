@@ -10,6 +10,8 @@ import (
 
 var (
 	historyFile = flag.String("history", "", "file of a history that TestReplay checks")
+	seed        = flag.Uint64("seed", 1, "seed of the first history")
+	histories   = flag.Int("histories", 1, "histories that each suite makes, one seed after the other")
 	checkLimit  = flag.Duration("check-limit", time.Minute, "time to decide on one history")
 )
 

@@ -70,7 +70,7 @@ func Balanced(seed uint64) Workload {
 	return Workload{
 		Seed: seed, Clients: 9, Keys: 6, Hot: 30,
 		Mix:     Mix{Get: 50, Set: 25, Delete: 8, CompareAndSet: 17},
-		Timeout: time.Second, Pause: 20 * time.Millisecond,
+		Timeout: time.Second, Pause: 10 * time.Millisecond,
 	}
 }
 
