@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"unicode/utf8"
@@ -53,6 +54,9 @@ func (s *peerService) Exchange(stream peerv1.Peer_ExchangeServer) error {
 func (s *peerService) receive(stream peerv1.Peer_ExchangeServer, from raft.ServerID) error {
 	for {
 		req, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -60,6 +64,10 @@ func (s *peerService) receive(stream peerv1.Peer_ExchangeServer, from raft.Serve
 			m, err := s.peers.message(p, from)
 			if err != nil {
 				return err
+			}
+			if _, ok := m.Body.(raft.InstallSnapshot); ok {
+				// The core would ask the storage for a file that is not there.
+				return status.Errorf(codes.InvalidArgument, "a snapshot from %s without its bytes", from)
 			}
 			s.peers.node.Receive(m)
 		}

@@ -182,7 +182,7 @@ func receiveChunks(stream peerv1.Peer_InstallSnapshotServer, file IncomingSnapsh
 	for file.Offset() < size {
 		chunk, err := stream.Recv()
 		if err != nil {
-			return err
+			return fmt.Errorf("the snapshot breaks off at %d of %d: %w", file.Offset(), size, err)
 		}
 		at, n := file.Offset(), int64(len(chunk.GetData()))
 		if chunk.GetOffset() != uint64(at) || n == 0 || n > size-at {
