@@ -222,6 +222,7 @@ func (n *Node) decide(fx raft.Effects) work {
 	w := work{restore: fx.Restore, entries: fx.Committed}
 	if fx.Restore != nil {
 		n.forget(fx.Restore.LastIncludedIndex)
+		n.supersede()
 		n.handed = fx.Restore.LastIncludedIndex
 	}
 	if len(fx.Committed) > 0 {
@@ -275,6 +276,19 @@ func (n *Node) forget(upto raft.Index) {
 			p.done <- ErrLeadershipLost
 			delete(n.proposals, i)
 		}
+	}
+}
+
+// supersede drops the entries and snapshots that apply has not taken yet: the
+// one that is about to be restored contains them.
+func (n *Node) supersede() {
+	for i, w := range n.undone {
+		for _, p := range w.proposals {
+			if p != nil {
+				p.done <- ErrLeadershipLost
+			}
+		}
+		n.undone[i] = work{reads: w.reads, snapshot: w.snapshot}
 	}
 }
 
