@@ -106,7 +106,7 @@ func changed[Q any](s *Server, change func(context.Context, Q) error) func(conte
 	}
 }
 
-// findServer returns the members of ids that people call by name; a full
+// findServers returns the members of ids that people call by name; a full
 // ServerID names one incarnation.
 func findServers(ids []raft.ServerID, name string) []raft.ServerID {
 	var found []raft.ServerID

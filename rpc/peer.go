@@ -127,10 +127,11 @@ func batchLength(messages []raft.Message) int {
 	return len(messages)
 }
 
-// connect opens a stream, unless there is one to the peer's present address.
+// connect opens a stream, unless there is one to the peer's present address. If
+// that is not known any more, such as while the peer is removed, the stream stays.
 func (p *peer) connect(ctx context.Context) error {
 	addr := p.peers.Address(p.id)
-	if p.stream != nil && addr == p.addr {
+	if p.stream != nil && (addr == p.addr || addr == "") {
 		return nil
 	}
 	if addr != p.addr {

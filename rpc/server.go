@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -32,7 +33,7 @@ type Config struct {
 	ElectionTicks int                              // of the node
 	Version       string                           // of this program
 	Credentials   credentials.TransportCredentials // nil: no TLS
-	Options       []grpc.ServerOption              // further ones, such as a stats.Handler
+	Options       []grpc.ServerOption              // further ones, such as interceptors that count
 	Log           *slog.Logger
 }
 
@@ -95,8 +96,10 @@ func NewServer(cfg Config) *Server {
 }
 
 func (s *Server) options() []grpc.ServerOption {
-	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(2*s.cfg.MaxValueBytes + requestSlack),
+	// The caller's interceptors come first, so that they see the final errors; its
+	// other options do too, so that they cannot lift the limits.
+	options := append(slices.Clone(s.cfg.Options),
+		grpc.MaxRecvMsgSize(2*s.cfg.MaxValueBytes+requestSlack),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(handshakeTimeout),
@@ -106,11 +109,11 @@ func (s *Server) options() []grpc.ServerOption {
 		grpc.WaitForHandlers(true),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.streaming),
-	}
+	)
 	if s.cfg.Credentials != nil {
 		options = append(options, grpc.Creds(s.cfg.Credentials))
 	}
-	return append(options, s.cfg.Options...)
+	return options
 }
 
 // Run serves on listener, and carries the node's messages to its peers, until
@@ -125,6 +128,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() { s.watchReadiness(background) })
 	group.Go(func() { s.proposeClock(background) })
 	defer s.forwarder.close()
+	defer s.grpc.Stop()
 	served := make(chan error, 1) // capacity 1: on the way out nobody listens
 	group.Go(func() { served <- s.grpc.Serve(listener) })
 	select {
@@ -146,7 +150,6 @@ func (s *Server) shutDown() {
 	within(stopTimeout, s.calls.Wait)
 	close(s.stop)
 	within(stopTimeout, s.grpc.GracefulStop)
-	s.grpc.Stop()
 }
 
 // within waits for f to return, but no longer than d.
