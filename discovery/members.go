@@ -15,7 +15,6 @@ import (
 	"github.com/hashicorp/memberlist"
 	"github.com/hashicorp/serf/serf"
 
-	"kvorum/raft"
 	"kvorum/raft/node"
 )
 
@@ -245,9 +244,11 @@ func (m *Members) tell(e serf.Event) {
 			m.cfg.Log.Warn("ignored a gossip member", "name", s.Name, "at", s.Addr.String(), "reason", err)
 			continue
 		}
-		if p.Name() != node.Name(m.cfg.Self.ID) {
-			m.cfg.Log.Info("gossip: "+change.Type.String(), "server", p.ID, "rpc_addr", p.Addr)
+		level := slog.LevelInfo
+		if p.ID == m.cfg.Self.ID || change.Type == serf.EventMemberUpdate {
+			level = slog.LevelDebug
 		}
+		m.cfg.Log.Log(context.Background(), level, "gossip: "+change.Type.String(), "server", p.ID, "rpc_addr", p.Addr)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -263,16 +264,6 @@ func (m *Members) Close() error {
 	}
 	return nil
 }
-
-// Self returns this server as it announces itself.
-func (m *Members) Self() Member {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.self
-}
-
-// SelfID is a shorthand for Self().ID.
-func (m *Members) SelfID() raft.ServerID { return m.Self().ID }
 
 // signal leaves a signal in c unless one is there already.
 func signal(c chan struct{}) {

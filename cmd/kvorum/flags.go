@@ -110,7 +110,7 @@ func fromFile(f *pflag.FlagSet, path string) error {
 	}
 	var settings map[string]yaml.Node
 	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&settings); err != nil && !errors.Is(err, io.EOF) {
-		return usagef("--config %s: %w", path, err)
+		return usagef("--config %s: %s", path, strings.Join(strings.Fields(err.Error()), " ")) // on one line
 	}
 	for name, value := range settings {
 		flag := f.Lookup(name)
