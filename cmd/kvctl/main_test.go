@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 
+	kvorumv1 "kvorum/proto/kvorum/v1"
 	"kvorum/rpc/client/clienttest"
 )
 
@@ -66,6 +67,26 @@ func TestCommandsPrintTheirResults(t *testing.T) {
 		if got := at(t, c, tt.stdin, strings.Fields(tt.line)...); got != tt.want {
 			t.Errorf("%s: got %+v, want %+v", tt.line, got, tt.want)
 		}
+	}
+}
+
+func TestFlagsReachTheServer(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 1)
+	at(t, c, "", "set", "k", "v")
+	at(t, c, "", "get", "k", "--consistency", "stale", "--min-revision", "1")
+	at(t, c, "", "list", "k", "--consistency", "bounded", "--max-staleness", "3s")
+	at(t, c, "", "add", "n2", "127.0.0.1:1", "--learner")
+	get := c.Requests("Get")[0].(*kvorumv1.GetRequest).GetRead()
+	list := c.Requests("List")[0].(*kvorumv1.ListRequest).GetRead()
+	add := c.Requests("AddServer")[0].(*kvorumv1.AddServerRequest)
+	switch {
+	case get.GetConsistency() != kvorumv1.Consistency_CONSISTENCY_STALE || get.GetMinRevision() != 1:
+		t.Errorf("get asked for %v", get)
+	case list.GetConsistency() != kvorumv1.Consistency_CONSISTENCY_BOUNDED || list.GetMaxStaleness().GetSeconds() != 3:
+		t.Errorf("list asked for %v", list)
+	case add.GetId() != "n2" || add.GetRpcAddr() != "127.0.0.1:1" || !add.GetStayLearner():
+		t.Errorf("add asked for %v", add)
 	}
 }
 

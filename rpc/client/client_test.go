@@ -397,6 +397,31 @@ func TestListIsRetriedUntilItsFirstKey(t *testing.T) {
 	}
 }
 
+func TestReadOptionsReachTheServer(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 1)
+	cl, ctx := connect(t, c)
+	set(t, ctx, cl, "k", "v")
+	opts := []client.CallOption{client.Bounded(3 * time.Second), client.MinRevision(7)}
+	if _, err := cl.Get(ctx, "k", opts...); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range cl.List(ctx, &kvorumv1.ListRequest{}, opts...) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, read := range map[string]*kvorumv1.ReadOptions{
+		"Get":  c.Requests("Get")[0].(*kvorumv1.GetRequest).GetRead(),
+		"List": c.Requests("List")[0].(*kvorumv1.ListRequest).GetRead(),
+	} {
+		if read.GetConsistency() != kvorumv1.Consistency_CONSISTENCY_BOUNDED || read.GetMaxStaleness().AsDuration() != 3*time.Second ||
+			read.GetMinRevision() != 7 {
+			t.Errorf("%s: got %v", name, read)
+		}
+	}
+}
+
 func TestNewRefusesAnAddressWithoutAPort(t *testing.T) {
 	t.Parallel()
 	for _, servers := range [][]string{nil, {"localhost"}, {"127.0.0.1:1", ""}} {

@@ -25,13 +25,14 @@ const (
 // and at once when a call finds the cluster unavailable. Each client has its
 // own; gRPC builds one memberWatch from it.
 type members struct {
-	seeds []string
-	kv    kvorumv1.KVClient // set before the first call, which is what makes gRPC call Build
-	wake  chan struct{}     // capacity one: a refresh that is due is due once
+	seeds    []string
+	interval time.Duration     // between two polls, if nothing fails
+	kv       kvorumv1.KVClient // set before the first call, which is what makes gRPC call Build
+	wake     chan struct{}     // capacity one: a refresh that is due is due once
 }
 
 func newMembers(seeds []string) *members {
-	return &members{seeds: seeds, wake: make(chan struct{}, 1)}
+	return &members{seeds: seeds, interval: pollInterval, wake: make(chan struct{}, 1)}
 }
 
 // refreshSoon asks for fresh knowledge of the members without waiting for it.
@@ -77,7 +78,7 @@ func (w *memberWatch) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.refresh(ctx)
 		pause(ctx, pollFloor, nil)
-		pause(ctx, pollInterval, w.wake)
+		pause(ctx, w.interval, w.wake)
 	}
 }
 

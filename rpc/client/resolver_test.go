@@ -1,9 +1,17 @@
 package client
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/resolver"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
+	"kvorum/rpc/client/clienttest"
 )
 
 func viewOf(cluster string, term uint64, leader string, ids ...string) view {
@@ -45,6 +53,68 @@ func TestAddressesThatLeadNowhereAreNotDialled(t *testing.T) {
 	} {
 		if got := dialable(addr); got != want {
 			t.Errorf("%q: got %v, want %v", addr, got, want)
+		}
+	}
+}
+
+// published is what a memberWatch told gRPC last.
+type published struct {
+	resolver.ClientConn
+	state resolver.State
+}
+
+func (p *published) UpdateState(s resolver.State) error {
+	p.state = s
+	return nil
+}
+
+func TestMembersAndSeedsAreConnectedTo(t *testing.T) {
+	t.Parallel()
+	var p published
+	w := &memberWatch{members: newMembers([]string{"s:1", "b:1"}), cc: &p}
+	w.known.servers = []*kvorumv1.Server{
+		{Id: "a", RpcAddr: "a:1", IsLeader: true},
+		{Id: "b", RpcAddr: "b:1"},
+		{Id: "c", RpcAddr: "c:1", Membership: kvorumv1.Server_MEMBERSHIP_LEARNER},
+		{Id: "d", RpcAddr: "0.0.0.0:1"}, // would be whatever runs on this machine
+	}
+	w.publish()
+	var got []string
+	for _, e := range p.state.Endpoints {
+		s := e.Attributes.Value(serverKey{}).(server)
+		got = append(got, fmt.Sprintf("%s=%s:%d", s.id, e.Addresses[0].Addr, s.rank))
+	}
+	want := fmt.Sprintf("a=a:1:%d b=b:1:%d c=c:1:%d =s:1:%d", leader, follower, learner, seed)
+	if got := strings.Join(got, " "); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAFailureIsReasonEnoughToAskForTheMembers(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 3)
+	cl, err := New(c.Addrs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	cl.members.interval = time.Hour // no poll but the first helps
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, leader := range []int{1, 2} {
+		c.Lead(leader)
+		c.Before(func(server int, method string) error {
+			if server != leader && method == "Set" {
+				return clienttest.Error(codes.Unavailable, "NOT_LEADER", "definite", "not the leader")
+			}
+			return nil
+		})
+		for attempts := 0; attempts != 1; {
+			before := c.AllCalls("Set")
+			if _, err := cl.Set(ctx, "k", nil); err != nil {
+				t.Fatal(err)
+			}
+			attempts = c.AllCalls("Set") - before
 		}
 	}
 }

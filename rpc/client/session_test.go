@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	kvorumv1 "kvorum/proto/kvorum/v1"
 	"kvorum/rpc/client"
 	"kvorum/rpc/client/clienttest"
 )
@@ -94,6 +95,68 @@ func TestASessionLeavesAServerThatDoesNotAnswer(t *testing.T) {
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %v", took)
+	}
+}
+
+func TestASessionNumbersItsWritesAndAcknowledgesAnswers(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 1)
+	cl, ctx := connect(t, c)
+	s, err := cl.OpenSession(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	arrived, release := make(chan struct{}), make(chan struct{})
+	c.Before(func(_ int, method string) error {
+		if method == "Set" {
+			close(arrived)
+			<-release
+		}
+		return nil
+	})
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Set(ctx, "k", nil)
+		done <- err
+	}()
+	<-arrived // 1 is not answered while 2 is
+	if _, err := s.Delete(ctx, "k"); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CompareAndSet(ctx, "k", client.Absent(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		method            string
+		sequence, unacked uint64
+	}{{"Set", 1, 1}, {"Delete", 2, 1}, {"CompareAndSet", 3, 3}} {
+		once := c.Requests(tt.method)[0].(interface{ GetOnce() *kvorumv1.Once }).GetOnce()
+		if once.GetSessionId() != 1 || once.GetSequence() != tt.sequence || once.GetFirstUnacked() != tt.unacked {
+			t.Errorf("%s: got %v, want sequence %d, first unacked %d", tt.method, once, tt.sequence, tt.unacked)
+		}
+	}
+}
+
+func TestClosingAnExpiredSessionIsNoError(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 1)
+	cl, ctx := connect(t, c)
+	s, err := cl.OpenSession(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Before(func(_ int, method string) error {
+		if method != "CloseSession" {
+			return nil
+		}
+		return clienttest.Error(codes.FailedPrecondition, "SESSION_EXPIRED", "definite", "the session has expired")
+	})
+	if err := s.Close(ctx); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"path"
+	"slices"
 	"sync"
 	"testing"
 
@@ -34,6 +36,7 @@ type Cluster struct {
 	state  state
 	before Hook
 	after  Hook
+	seen   map[string][]any // requests, by method
 }
 
 // A Hook may fail a call of a method ("Set") that arrived at the server of that place.
@@ -42,7 +45,7 @@ type Hook func(server int, method string) error
 // Start starts n servers, led by the first, that stop when the test ends.
 func Start(t testing.TB, n int, options ...grpc.ServerOption) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, options: options, term: 1, state: newState()}
+	c := &Cluster{t: t, options: options, term: 1, state: newState(), seen: make(map[string][]any)}
 	for i := range n {
 		c.servers = append(c.servers, &server{cluster: c, place: i, calls: make(map[string]int)})
 		c.listen(i, "127.0.0.1:0")
@@ -119,6 +122,19 @@ func (c *Cluster) AllCalls(method string) int {
 	return sum
 }
 
+// Requests are the requests of a method that arrived, in order, at any server.
+func (c *Cluster) Requests(method string) []any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.seen[method])
+}
+
+func (c *Cluster) saw(method string, req any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[method] = append(c.seen[method], req)
+}
+
 // Stop breaks the connections of the server at place i and closes its port.
 func (c *Cluster) Stop(i int) {
 	if g := c.servers[i].grpc; g != nil {
@@ -164,6 +180,7 @@ func ErrNoLeader() error {
 }
 
 func (s *server) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, h grpc.UnaryHandler) (any, error) {
+	s.cluster.saw(path.Base(info.FullMethod), req)
 	if err := s.arrive(info.FullMethod); err != nil {
 		return nil, err
 	}

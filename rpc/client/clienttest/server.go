@@ -81,6 +81,7 @@ func (s *server) Get(_ context.Context, req *kvorumv1.GetRequest) (*kvorumv1.Get
 }
 
 func (s *server) List(req *kvorumv1.ListRequest, stream grpc.ServerStreamingServer[kvorumv1.GetResponse]) error {
+	s.cluster.saw("List", req)
 	for i, entry := range s.selected(req) {
 		if req.GetLimit() > 0 && i >= int(req.GetLimit()) {
 			break
