@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
+	if total.Histories > 0 {
+		fmt.Println("linearizability:", total.Figures)
+	}
 	os.RemoveAll(builds)
 	os.Exit(code)
 }

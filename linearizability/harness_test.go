@@ -97,7 +97,7 @@ func TestCutHoldsBackUntilHealed(t *testing.T) {
 func TestCutLeavesOtherLinksAlone(t *testing.T) {
 	t.Parallel()
 	network, hosts := startEcho(t)
-	network.Isolate(0)
+	network.cutAll(0, true, true)
 	conn := dialAs(t, hosts[1], hosts[1])
 	io.WriteString(conn, "hello")
 	expectEcho(t, conn, "hello", true)

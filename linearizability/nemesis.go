@@ -4,6 +4,7 @@ package linearizability
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -12,25 +13,54 @@ import (
 type Nemesis struct {
 	Name       string
 	begin, end func(c *Cluster, victim int) error
+	learns     bool // the victim hears of what the others commit meanwhile
 }
 
 // Kill is kill -9, then a new start.
-var Kill = Nemesis{"kill",
-	func(c *Cluster, victim int) error { return c.Servers[victim].Kill() },
-	func(c *Cluster, victim int) error { return c.Servers[victim].Start() },
+var Kill = Nemesis{
+	Name:  "kill",
+	begin: func(c *Cluster, victim int) error { return c.Servers[victim].Kill() },
+	end:   func(c *Cluster, victim int) error { return c.Servers[victim].Start() },
 }
 
 // Pause is a process that does not run for a while and does not notice: a
 // virtual machine that moves, a long wait for a swapped page.
-var Pause = Nemesis{"pause",
-	func(c *Cluster, victim int) error { return c.Servers[victim].Pause() },
-	func(c *Cluster, victim int) error { return c.Servers[victim].Resume() },
+var Pause = Nemesis{
+	Name:  "pause",
+	begin: func(c *Cluster, victim int) error { return c.Servers[victim].Pause() },
+	end:   func(c *Cluster, victim int) error { return c.Servers[victim].Resume() },
 }
 
 // Partition cuts a server off from all others, while clients reach all of them.
-var Partition = Nemesis{"partition",
-	func(c *Cluster, victim int) error { c.Network.Isolate(victim); return nil },
-	func(c *Cluster, victim int) error { c.Network.Heal(); return nil },
+var Partition = Nemesis{
+	Name:  "partition",
+	begin: func(c *Cluster, victim int) error { return c.Network.cutAll(victim, true, true) },
+	end:   heal,
+}
+
+// Deaf is a server that the others hear, but that does not hear them: a leader
+// must notice by itself that it has no quorum (thesis §6.2).
+var Deaf = Nemesis{
+	Name:  "deafen",
+	begin: func(c *Cluster, victim int) error { return c.Network.cutAll(victim, true, false) },
+	end:   heal,
+}
+
+// Mute is a server that hears the others, but that they do not hear.
+var Mute = Nemesis{
+	Name:   "mute",
+	begin:  func(c *Cluster, victim int) error { return c.Network.cutAll(victim, false, true) },
+	end:    heal,
+	learns: true,
+}
+
+// heal ends a cut, which must have held something back.
+func heal(c *Cluster, _ int) error {
+	defer c.Network.Heal()
+	if c.Network.Held() == 0 {
+		return errors.New("linearizability: the cut had no effect: nothing was held back")
+	}
+	return nil
 }
 
 // meanwhile is how many entries must be committed without the victim before it
@@ -76,6 +106,32 @@ func (n Nemesis) StrikeFollower(ctx context.Context, c *Cluster) (effect string,
 	return n.outlast(ctx, c, victim, leader)
 }
 
+// KillAll kills all servers at once, and starts them again. What was
+// acknowledged must be on their disks. It returns what StrikeLeader does.
+func KillAll(ctx context.Context, c *Cluster) (effect string, err error) {
+	old, err := c.awaitLeader(ctx, "all servers follow one leader", 0)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range c.Servers {
+		if err := s.Kill(); err != nil {
+			return "", err
+		}
+	}
+	began := time.Now()
+	for _, s := range c.Servers {
+		if err := s.Start(); err != nil {
+			return "", err
+		}
+	}
+	leader, err := c.awaitLeader(ctx, "the servers follow a leader again", old.status.Term+1)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s led in term %d until %s did in term %d, %v after all were started again", c.Servers[old.server].Name,
+		old.status.Term, c.Servers[leader.server].Name, leader.status.Term, time.Since(began).Round(time.Millisecond)), nil
+}
+
 // outlast lets the others go on without the victim, makes sure that it knows
 // nothing of that, and ends the disturbance.
 func (n Nemesis) outlast(ctx context.Context, c *Cluster, victim int, leader Leading) (effect string, err error) {
@@ -87,7 +143,8 @@ func (n Nemesis) outlast(ctx context.Context, c *Cluster, victim int, leader Lea
 	if err != nil {
 		return "", err
 	}
-	if status, err := c.Servers[victim].askStatus(ctx); err == nil && status.CommitIndex >= goal {
+	status, err := c.Servers[victim].askStatus(ctx)
+	if err == nil && !n.learns && status.CommitIndex >= goal {
 		return "", fmt.Errorf("linearizability: %s of %s had no effect: it has committed up to %d like the others",
 			n.Name, name, status.CommitIndex)
 	}
@@ -102,7 +159,7 @@ func (n Nemesis) outlast(ctx context.Context, c *Cluster, victim int, leader Lea
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d entries were committed without %s, which took %v to catch up",
+	return fmt.Sprintf("%d entries were committed without %s, which then took %v to catch up",
 		meanwhile, name, time.Since(began).Round(time.Millisecond)), nil
 }
 

@@ -75,14 +75,18 @@ func (n *Network) Cut(from, to int) {
 	}
 }
 
-// Isolate cuts a server off from all others, both ways.
-func (n *Network) Isolate(server int) {
+// cutAll cuts all that a server hears from the others, or says to them, or both.
+func (n *Network) cutAll(server int, hears, says bool) error {
+	n.held.Store(0)
 	for other := range n.hosts {
-		if other != server {
-			n.Cut(server, other)
+		if other != server && hears {
 			n.Cut(other, server)
 		}
+		if other != server && says {
+			n.Cut(server, other)
+		}
 	}
+	return nil
 }
 
 // Heal lets everything through again, what was held back first.
@@ -95,7 +99,7 @@ func (n *Network) Heal() {
 	clear(n.cut)
 }
 
-// Held counts how many times something was held back, in all.
+// Held counts how many times something was held back.
 func (n *Network) Held() int64 { return n.held.Load() }
 
 func (n *Network) accept(l net.Listener, to int) {

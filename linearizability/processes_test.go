@@ -13,17 +13,11 @@ import (
 	"time"
 )
 
-// strike is one thing that a suite does to the servers.
+// strike is one thing that a suite does to the servers. It returns the proof
+// of its effect.
 type strike struct {
-	nemesis  Nemesis
-	follower bool // not the leader
-}
-
-func (s strike) String() string {
-	if s.follower {
-		return s.nemesis.Name + " follower"
-	}
-	return s.nemesis.Name + " leader"
+	name string
+	hit  func(context.Context, *Cluster) (effect string, err error)
 }
 
 // TestProcessesAreLinearizableUnderFaults runs three real servers through each
@@ -35,9 +29,10 @@ func TestProcessesAreLinearizableUnderFaults(t *testing.T) {
 		t.Skip("starts real servers")
 	}
 	for name, strikes := range map[string][]strike{
-		"kill":      {{Kill, false}, {Kill, true}},
-		"pause":     {{Pause, false}, {Pause, true}},
-		"partition": {{Partition, false}, {Partition, true}},
+		"kill":      {{"kill leader", Kill.StrikeLeader}, {"kill follower", Kill.StrikeFollower}, {"kill all", KillAll}},
+		"pause":     {{"pause leader", Pause.StrikeLeader}, {"pause follower", Pause.StrikeFollower}},
+		"partition": {{"cut off leader", Partition.StrikeLeader}, {"cut off follower", Partition.StrikeFollower}},
+		"one way":   {{"deafen leader", Deaf.StrikeLeader}, {"mute leader", Mute.StrikeLeader}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,9 +57,11 @@ func TestReadWithoutQuorumIsFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const attempts = 5
+	const attempts = 8
 	for i := range uint64(attempts) {
-		h := disturb(t, program, "reads without a quorum", *seed+i, []strike{{Partition, false}, {Pause, false}})
+		h := disturb(t, program, "reads without a quorum", *seed+i, []strike{
+			{"cut off leader", Partition.StrikeLeader}, {"pause leader", Pause.StrikeLeader},
+		})
 		if err := Check(h, *checkLimit); err != nil && strings.Contains(err.Error(), "not linearizable") {
 			t.Logf("found with seed %d", *seed+i)
 			return
@@ -125,17 +122,14 @@ func run(ctx context.Context, c *Cluster, r *Recorder, w Workload, strikes []str
 func strikeAll(ctx context.Context, c *Cluster, r *Recorder, strikes []strike) error {
 	for _, s := range strikes {
 		if err := c.progress(ctx); err != nil {
-			return fmt.Errorf("before %v: %w", s, err)
+			return fmt.Errorf("before %s: %w", s.name, err)
 		}
-		start, hit := r.Now(), s.nemesis.StrikeLeader
-		if s.follower {
-			hit = s.nemesis.StrikeFollower
-		}
-		effect, err := hit(ctx, c)
+		start := r.Now()
+		effect, err := s.hit(ctx, c)
 		if err != nil {
-			return fmt.Errorf("%v: %w", s, err)
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		r.Fault(s.String(), start, effect)
+		r.Fault(s.name, start, effect)
 	}
 	return c.progress(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -15,10 +16,19 @@ var (
 	checkLimit  = flag.Duration("check-limit", time.Minute, "time to decide on one history")
 )
 
+// total is what verify has checked, for TestMain to print.
+var total struct {
+	sync.Mutex // tests run side by side
+	Figures
+}
+
 // verify fails the test if h is not linearizable, and then leaves the history,
 // a page that shows it, and the command to check it again.
 func verify(t *testing.T, h History) {
 	t.Helper()
+	total.Lock()
+	total.Count(h)
+	total.Unlock()
 	err := Check(h, *checkLimit)
 	if err == nil {
 		return
@@ -44,9 +54,6 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var figures Figures
-	figures.Count(h)
-	t.Log(figures)
 	verify(t, h)
 }
 
