@@ -113,6 +113,10 @@ func (m *member) address(id raft.ServerID) (string, bool) {
 // nothing: leadership goes first, then the clients' requests are finished, and
 // only then Raft stops.
 func (m *member) run(ctx, all context.Context) error {
+	if m.identity.ClusterID() == "" {
+		m.log.Info("this server belongs to no cluster yet: it waits to be added to one",
+			"join", m.cfg.join, "hint", "--bootstrap forms a new one")
+	}
 	parts, failed := errgroup.WithContext(all)
 	below, endBelow := context.WithCancel(failed)
 	above, endAbove := context.WithCancel(below)
@@ -136,12 +140,17 @@ func (m *member) run(ctx, all context.Context) error {
 	return parts.Wait()
 }
 
-// tellAddresses passes the addresses that gossip brings on to the transport.
+// tellAddresses passes the addresses that gossip brings on to the transport,
+// once each: the transport may have heard of a later one from the peer itself.
 func (m *member) tellAddresses(ctx context.Context) error {
 	news := m.members.Watch()
+	told := map[raft.ServerID]string{}
 	for {
 		for _, other := range m.members.Alive() {
-			m.peers.SetAddress(other.ID, other.Addr)
+			if told[other.ID] != other.Addr {
+				told[other.ID] = other.Addr
+				m.peers.SetAddress(other.ID, other.Addr)
+			}
 		}
 		select {
 		case <-ctx.Done():

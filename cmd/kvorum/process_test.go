@@ -174,14 +174,10 @@ func (s testServer) ready() bool {
 	return code == http.StatusOK
 }
 
-// clientOf returns a client of the servers.
-func clientOf(t *testing.T, servers ...testServer) *client.Client {
+// clientOf returns a client of the cluster that the server belongs to.
+func clientOf(t *testing.T, s testServer, options ...client.Option) *client.Client {
 	t.Helper()
-	var addrs []string
-	for _, s := range servers {
-		addrs = append(addrs, s.rpcAddr)
-	}
-	c, err := client.New(addrs)
+	c, err := client.New([]string{s.rpcAddr}, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
