@@ -14,6 +14,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	peerv1 "kvorum/proto/kvorum/peer/v1"
@@ -63,6 +65,11 @@ func (m *memorySnapshot) Write(p []byte) (int, error) {
 // which sends the given snapshot whenever it sends one.
 func newEndpoint(t *testing.T, name, cluster string, snapshot []byte) *endpoint {
 	t.Helper()
+	return newSecureEndpoint(t, name, cluster, snapshot, insecure.NewCredentials())
+}
+
+func newSecureEndpoint(t *testing.T, name, cluster string, snapshot []byte, creds credentials.TransportCredentials) *endpoint {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -79,11 +86,12 @@ func newEndpoint(t *testing.T, name, cluster string, snapshot []byte) *endpoint 
 				return &memorySnapshot{content: snapshot}, int64(len(snapshot)), nil
 			},
 			func(raft.SnapshotMeta, int64) (*memorySnapshot, error) { return e.file, nil }),
-		Local: "127.0.0.1",
-		Log:   slog.New(slog.DiscardHandler),
+		Local:       "127.0.0.1",
+		Credentials: creds,
+		Log:         slog.New(slog.DiscardHandler),
 	})
 	e.node = e
-	server, stop := grpc.NewServer(), make(chan struct{})
+	server, stop := grpc.NewServer(grpc.Creds(creds)), make(chan struct{})
 	peerv1.RegisterPeerServer(server, &peerService{peers: e.Peers, stop: stop})
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
