@@ -2,7 +2,6 @@ package discovery
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
 	"net"
 	"os"
@@ -223,26 +222,6 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func TestNoiseOnThePortIsSurvived(t *testing.T) {
-	t.Parallel()
-	a := start(t, Config{Self: self("n01")})
-	noise := make([]byte, 60000)
-	_, _ = rand.Read(noise) // it never fails
-	for _, network := range []string{"udp", "tcp"} {
-		for n := 1; n < len(noise); n *= 3 {
-			conn, err := net.Dial(network, a.Addr())
-			if err != nil {
-				t.Fatal(err)
-			}
-			// The other side may hang up at once.
-			_, _ = conn.Write(noise[:n])
-			_ = conn.Close()
-		}
-	}
-	b := start(t, Config{Self: self("n02"), Join: []string{a.Addr()}})
-	eventually(t, "n01 still meets others", func() bool { return b.sees(idOf("n01"), Alive) && a.sees(idOf("n02"), Alive) })
 }
 
 func TestPortInUseIsSaid(t *testing.T) {
