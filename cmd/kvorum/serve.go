@@ -108,7 +108,7 @@ func openStorage(cfg config, log *slog.Logger) (*wal.Store, error) {
 
 func (s *server) listenForGossip() (*discovery.Members, error) {
 	me := s.storage.Identity()
-	return discovery.Listen(discovery.Config{
+	members, err := discovery.Listen(discovery.Config{
 		Self: discovery.Member{
 			ID: me.ServerID(), Addr: s.ports.rpcAdvertised,
 			ClusterID: me.ClusterID, Expect: s.cfg.bootstrapExpect,
@@ -119,6 +119,10 @@ func (s *server) listenForGossip() (*discovery.Members, error) {
 		KeyFile:   s.cfg.gossipKeyFile,
 		Log:       s.log,
 	})
+	if errors.Is(err, discovery.ErrKeyFile) {
+		return nil, usagef("--gossip-key-file: %w", err)
+	}
+	return members, err
 }
 
 // run runs gossip and HTTP, and between their start and their end what takes

@@ -271,6 +271,18 @@ func TestBootstrapInAnotherClusterIsRefused(t *testing.T) {
 	wants(t, fails(t, "--data-dir", data, "--bootstrap"), "--bootstrap", data, strings.Repeat("ab", 16))
 }
 
+func TestBadGossipKeysAreWrongUsage(t *testing.T) {
+	t.Parallel()
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("c2hvcnQ=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, "serve", "--id", "n1", "--data-dir", dir(t), "--gossip-key-file", keys,
+		"--rpc-addr", "127.0.0.1:0", "--serf-addr", "127.0.0.1:0", "--http-addr", "")
+	p.exits(2)
+	wants(t, p.text(), "--gossip-key-file", keys, "line 1")
+}
+
 func TestPortInUseIsNamed(t *testing.T) {
 	t.Parallel()
 	s := serveOn(t, dir(t), "n2", "--bootstrap")
