@@ -127,6 +127,7 @@ func (c *cluster) makeDurable(s *server, p raft.Persist) {
 	if d.discard > d.snapshot.LastIncludedIndex {
 		c.observer.fail("%s discards entries up to %d, its snapshot ends at %d", s.id, d.discard, d.snapshot.LastIncludedIndex)
 	}
+	c.checkKept(s)
 }
 
 func (c *cluster) installDurably(s *server, meta raft.SnapshotMeta) {

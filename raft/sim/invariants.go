@@ -56,7 +56,8 @@ type observer struct {
 	votes       map[vote]raft.ServerID
 	chains      map[raft.EntryID]uint64 // of every entry that was ever in a log
 	history     []slot                  // history[i] is the committed entry i
-	committedIn []raft.Term             // the leader's term when it was
+	committedIn []raft.Term             // the leader's term when it was, and
+	committedBy raft.Configuration      // whose quorum has the last of them
 	states      map[raft.Index]uint64   // of a state machine that has applied up to there
 	digest      uint64
 	err         error
@@ -217,11 +218,19 @@ func (c *cluster) checkCommitted(s *server, before, after raft.Status) {
 			o.check(before.Role == raft.Leader, "%s, a %v, is the first to know that %v is committed", s.id, before.Role, s.log[i].EntryID)
 			o.check(s.log[n].Term == before.Term, "%s commits %v in term %d by counting replicas", s.id, s.log[n].EntryID, before.Term)
 			o.check(c.isOnQuorum(before.Config, n, s.log[n].chain), "%s commits %v, which is not durable on a quorum", s.id, s.log[n].EntryID)
-			o.history = append(o.history, s.log[i:n+1]...)
+			o.history, o.committedBy = append(o.history, s.log[i:n+1]...), before.Config
 			o.committedIn = append(o.committedIn, slices.Repeat([]raft.Term{before.Term}, int(n-i+1))...)
 		}
 		o.check(s.log[i].chain == o.history[i].chain, "State Machine Safety: %s commits %v where %v is committed", s.id, s.log[i].EntryID, o.history[i].EntryID)
 	}
+}
+
+// checkKept checks that what is committed stays on the disks of the quorum that
+// made it so, whatever is written to a disk later.
+func (c *cluster) checkKept(s *server) {
+	o, last := c.observer, len(c.observer.history)-1
+	o.check(last == 0 || c.isOnQuorum(o.committedBy, raft.Index(last), o.history[last].chain),
+		"%s writes to its disk, and entry %d, which is committed, is no longer on a quorum", s.id, last)
 }
 
 // isOnQuorum counts disks, not opinions. It is written out a second time here
@@ -259,6 +268,7 @@ func (c *cluster) checkProgress(s *server, before, after raft.Status) {
 // log entry for the same index.
 func (o *observer) applied(s *server) {
 	m := &s.machine
+	o.check(int(m.applied) < len(s.disk.log), "%s has applied up to %d, its disk has %d", s.id, m.applied, len(s.disk.log)-1)
 	if state, known := o.states[m.applied]; known {
 		o.check(state == m.state, "State Machine Safety: the state of %s at %d is not another's", s.id, m.applied)
 	}

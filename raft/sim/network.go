@@ -23,6 +23,7 @@ func (c *cluster) send(s *server, m raft.Message) {
 		c.tracef("  %s -> %s t%d %T%+v", m.From, m.To, m.Term, m.Body, m.Body)
 	}
 	if snapshot, ok := m.Body.(raft.InstallSnapshot); ok {
+		c.counts[SnapshotSent]++
 		c.sendSnapshot(s, m, snapshot.Snapshot)
 		return
 	}

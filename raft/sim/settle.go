@@ -20,10 +20,27 @@ func (c *cluster) settle() {
 		c.playUntil(c.now + tickTime)
 		if why = g.missing(c); why == "" {
 			c.settled = c.now - begun
+			c.staysSettled(g.term)
 			return
 		}
 	}
 	c.observer.fail("%v after the faults ended: %s", c.now-begun, why)
+}
+
+// staysSettled demands that a healthy cluster keeps its leader, and that nobody
+// is sent a snapshot once all have everything.
+func (c *cluster) staysSettled(term raft.Term) {
+	snapshots := c.counts[SnapshotSent]
+	c.playUntil(c.now + 10*ElectionTimeout)
+	leader, why := c.commonLeader()
+	switch {
+	case why != "":
+		c.observer.fail("the cluster had settled, and now: %s", why)
+	case leader.seen.Term != term:
+		c.observer.fail("the cluster had settled in term %d, and now it is %d", term, leader.seen.Term)
+	case c.counts[SnapshotSent] != snapshots:
+		c.observer.fail("the cluster had settled, and then a snapshot was sent")
+	}
 }
 
 // goal is what a healthy cluster must reach: one leader that all members

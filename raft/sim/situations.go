@@ -9,6 +9,7 @@ type Situation string
 const (
 	LeaderChanged       Situation = "leader changed"
 	Truncated           Situation = "entries replaced"
+	SnapshotSent        Situation = "snapshot sent"
 	SnapshotInstalled   Situation = "snapshot installed"
 	InstallInterrupted  Situation = "install interrupted"
 	ConfigProposed      Situation = "membership change begun"
@@ -26,7 +27,7 @@ const (
 // Situations lists them all.
 func Situations() []Situation {
 	return []Situation{
-		LeaderChanged, Truncated, SnapshotInstalled, InstallInterrupted, ConfigProposed, ConfigAcrossLeaders,
+		LeaderChanged, Truncated, SnapshotSent, SnapshotInstalled, InstallInterrupted, ConfigProposed, ConfigAcrossLeaders,
 		CrashBeforeDurable, GroupCommit, PreVoteRefused, ReadAnswered, ReadLost, Transferred, Figure8, Acknowledged,
 	}
 }

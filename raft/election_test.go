@@ -1,0 +1,151 @@
+package raft
+
+import "testing"
+
+// The later term wins, however short the log; in one term the longer log (§5.4.1).
+func TestElectionRestriction(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		ours, candidate EntryID
+		want            bool
+	}{
+		{EntryID{}, EntryID{}, true},
+		{EntryID{5, 2}, EntryID{5, 2}, true},
+		{EntryID{5, 2}, EntryID{6, 2}, true},
+		{EntryID{5, 2}, EntryID{4, 2}, false},
+		{EntryID{5, 2}, EntryID{1, 3}, true},
+		{EntryID{5, 2}, EntryID{99, 1}, false}, // longer and older
+	} {
+		r := newServer("abc", func(_ *Config, s *Saved) {
+			s.Snapshot.LastIncludedIndex, s.Snapshot.LastIncludedTerm = c.ours.Index, c.ours.Term
+		})
+		if got := r.isUpToDate(c.candidate); got != c.want {
+			t.Errorf("log up to %v, candidate's up to %v: got %v", c.ours, c.candidate, got)
+		}
+		r.Step(Message{"b", "a", 9, RequestVote{c.candidate.Index, c.candidate.Term}})
+		if got := bodies[RequestVoteResponse](settle(r)); len(got) != 1 || got[0].VoteGranted != c.want {
+			t.Errorf("log up to %v, candidate's up to %v: got the vote %v", c.ours, c.candidate, got)
+		}
+	}
+}
+
+func TestAServerVotesOnceInATerm(t *testing.T) {
+	t.Parallel()
+	r := newServer("abc", nil)
+	for _, c := range []struct {
+		from ServerID
+		term Term
+		want bool
+	}{{"b", 2, true}, {"c", 2, false}, {"b", 2, true}, {"c", 1, false}, {"c", 3, true}, {"b", 3, false}} {
+		r.Step(Message{c.from, "a", c.term, RequestVote{}})
+		got := bodies[RequestVoteResponse](settle(r))
+		if len(got) != 1 || got[0].VoteGranted != c.want {
+			t.Errorf("%s in term %d: got %v, want %v", c.from, c.term, got, c.want)
+		}
+		if restarted := newServer("abc", func(_ *Config, s *Saved) { s.HardState = r.durable }); restarted.votedFor != r.votedFor {
+			t.Errorf("after a restart: voted for %q, before for %q", restarted.votedFor, r.votedFor)
+		}
+	}
+}
+
+// A vote given in an earlier term, or twice, is worth nothing more.
+func TestVotesAreCountedOnceAndInTheirTerm(t *testing.T) {
+	t.Parallel()
+	r := newServer("abcde", func(_ *Config, s *Saved) { s.HardState.CurrentTerm = 4 })
+	r.startElection()
+	settle(r)
+	r.Step(Message{"b", "a", 4, RequestVoteResponse{true}})
+	r.Step(Message{"c", "a", 4, RequestVoteResponse{true}})
+	if settle(r); r.role != Candidate {
+		t.Fatalf("votes of term 4 in term 5: %v", r.role)
+	}
+	r.Step(Message{"b", "a", 5, RequestVoteResponse{true}})
+	r.Step(Message{"b", "a", 5, RequestVoteResponse{true}})
+	r.Step(Message{"z", "a", 5, RequestVoteResponse{true}}) // no member
+	r.Step(Message{"c", "a", 5, RequestPreVoteResponse{6, true}})
+	if settle(r); r.role != Candidate {
+		t.Fatalf("one vote and its own of five: %v", r.role)
+	}
+	r.Step(Message{"c", "a", 5, RequestVoteResponse{true}})
+	if settle(r); r.role != Leader {
+		t.Fatalf("three votes of five: %v", r.role)
+	}
+}
+
+// CheckQuorum (thesis §6.2): the leader stays as long as a quorum answers, and
+// not two election timeouts longer.
+func TestCheckQuorum(t *testing.T) {
+	t.Parallel()
+	for _, answering := range []bool{true, false} {
+		r := newLeader(t, "abc", nil)
+		ticks := 0
+		for ; r.role == Leader && ticks < 5*r.cfg.ElectionTicks; ticks++ {
+			r.Tick()
+			if settle(r); answering && r.role == Leader {
+				ack(r, "b", r.log.lastIndex())
+			}
+		}
+		if stayed := r.role == Leader; stayed != answering || !answering && ticks > 2*r.cfg.ElectionTicks {
+			t.Errorf("answering %v: %v after %d ticks", answering, r.role, ticks)
+		}
+	}
+}
+
+// A leader whose disk does not answer steps down, and does not stand again.
+func TestAStuckDiskDoesNotLead(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "ab", nil)
+	if _, err := r.Propose(nil); err != nil {
+		t.Fatal(err)
+	}
+	held := r.Effects().Persist.Seq
+	for range 4 * r.cfg.ElectionTicks {
+		r.Tick()
+		r.Effects()
+		if r.role == Leader {
+			r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, r.log.last(), r.leader.round}})
+		}
+	}
+	if r.role != Follower || !r.Status().DiskStuck {
+		t.Errorf("disk silent for four election timeouts: %v", r.role)
+	}
+	r.Persisted(held)
+	for range 2 * r.cfg.ElectionTicks {
+		r.Tick()
+		settle(r)
+	}
+	if r.role != PreCandidate {
+		t.Errorf("disk back: %v", r.role)
+	}
+}
+
+func TestPreVoteChangesNothingWhereItIsAsked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		unheard int
+		next    Term
+		last    EntryID
+		want    bool
+	}{
+		{"nobody leads", 10, 4, EntryID{1, 3}, true},
+		{"we hear a leader", 9, 4, EntryID{1, 3}, false},
+		{"its log is behind", 10, 4, EntryID{9, 2}, false},
+		{"the term is over", 10, 3, EntryID{1, 3}, false},
+	} {
+		r := newServer("abc", func(_ *Config, s *Saved) {
+			s.HardState = HardState{3, "c"}
+			s.Entries = entriesFrom(1, 3)
+		})
+		r.unheard = c.unheard
+		elapsed := r.elapsed
+		r.Step(Message{"b", "a", 3, RequestPreVote{c.next, c.last.Index, c.last.Term}})
+		got := bodies[RequestPreVoteResponse](settle(r))
+		if len(got) != 1 || got[0] != (RequestPreVoteResponse{c.next, c.want}) {
+			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
+		}
+		if r.hardState() != (HardState{3, "c"}) || r.elapsed != elapsed || r.role != Follower {
+			t.Errorf("%s: the server changed", c.name)
+		}
+	}
+}

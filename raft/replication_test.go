@@ -1,0 +1,151 @@
+package raft
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Whatever the limits, a follower gets every entry, in order and without holes.
+func TestTheWindowLeavesNoHole(t *testing.T) {
+	t.Parallel()
+	for _, limit := range []Limit{{Entries: 1}, {Entries: 2}, {Bytes: 50}, {Bytes: 700}} {
+		r := newLeader(t, "ab", func(cfg *Config, _ *Saved) { cfg.MaxAppend, cfg.MaxInflight = limit, limit })
+		ack(r, "b", 1)
+		for i := range 20 {
+			if _, err := r.Propose(make([]byte, i*37%600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next := Index(2)
+		for range 30 {
+			for _, req := range bodies[AppendEntries](settle(r)) {
+				if n := len(req.Entries); n > 1 && limit.Entries > 0 && n > limit.Entries {
+					t.Errorf("%+v: %d entries in one request", limit, n)
+				}
+				for _, e := range req.Entries {
+					if e.Index != next {
+						t.Fatalf("%+v: got entry %d, want %d", limit, e.Index, next)
+					}
+					next++
+				}
+			}
+			term, _ := r.log.term(next - 1)
+			r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, EntryID{next - 1, term}, r.leader.round}})
+		}
+		if next != r.log.lastIndex()+1 {
+			t.Errorf("%+v: the follower got entries up to %d of %d", limit, next-1, r.log.lastIndex())
+		}
+	}
+}
+
+// A server that was removed and added again starts from nothing: what it says
+// to requests from before is not counted.
+func TestAnswersFromAnEarlierMembershipAreIgnored(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "ab", nil)
+	ack(r, "b", 1)
+	old := r.leader.round
+	for _, learners := range []string{"c", "", "c"} {
+		if _, err := r.ProposeConfig(ids("ab"), ids(learners)); err != nil {
+			t.Fatal(err)
+		}
+		settle(r)
+		ack(r, "b", r.log.lastIndex())
+	}
+	r.Step(Message{"c", "a", r.currentTerm, AppendEntriesResponse{true, EntryID{2, 1}, old}})
+	if p := r.leader.progress["c"]; p.matchIndex != 0 || p.ackedRound != 0 {
+		t.Errorf("an old answer counts: %+v", *p)
+	}
+	ack(r, "c", 2)
+	if p := r.leader.progress["c"]; p.matchIndex != 2 {
+		t.Errorf("a new answer does not count: %+v", *p)
+	}
+}
+
+func TestAFalseAnswerNeverLowersWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "abc", nil)
+	for range 5 {
+		if _, err := r.Propose(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle(r)
+	ack(r, "b", 5)
+	for _, late := range []AppendEntriesResponse{{true, EntryID{2, 1}, r.leader.round}, {false, EntryID{1, 1}, r.leader.round}} {
+		r.Step(Message{"b", "a", r.currentTerm, late})
+		if p := r.leader.progress["b"]; p.matchIndex != 5 || p.nextIndex <= 5 {
+			t.Errorf("after %+v: matchIndex %d, nextIndex %d", late, p.matchIndex, p.nextIndex)
+		}
+		settle(r)
+	}
+}
+
+// A follower's log may differ from the leader's after the entries that a message
+// covers; what the leader has committed there is not what the follower has.
+func TestAFollowerCommitsOnlyWhatTheMessageCovers(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		req  AppendEntries
+		want Index
+	}{
+		{"a heartbeat at 2", AppendEntries{PrevLogIndex: 2, PrevLogTerm: 1, LeaderCommit: 4}, 2},
+		{"the same entry 3", AppendEntries{PrevLogIndex: 2, PrevLogTerm: 1, Entries: entriesFrom(3, 1), LeaderCommit: 4}, 3},
+		{"other entries", AppendEntries{PrevLogIndex: 2, PrevLogTerm: 1, Entries: entriesFrom(3, 2, 2), LeaderCommit: 4}, 4},
+		{"the leader has committed less", AppendEntries{PrevLogIndex: 4, PrevLogTerm: 1, LeaderCommit: 1}, 1},
+		{"logs that do not agree", AppendEntries{PrevLogIndex: 4, PrevLogTerm: 2, LeaderCommit: 4}, 0},
+		{"all logs agree before the first entry", AppendEntries{LeaderCommit: 4}, 0},
+	} {
+		r := newServer("abc", func(_ *Config, s *Saved) {
+			s.HardState.CurrentTerm, s.Entries = 2, entriesFrom(1, 1, 1, 1, 1)
+		})
+		r.Step(Message{"b", "a", 2, c.req})
+		if settle(r); r.commitIndex != c.want || r.lastApplied != c.want {
+			t.Errorf("%s: commitIndex %d, lastApplied %d, want %d", c.name, r.commitIndex, r.lastApplied, c.want)
+		}
+	}
+}
+
+// A refused probe is repeated at once, not with the next heartbeat.
+func TestARefusedProbeIsRepeatedAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "ab", func(_ *Config, s *Saved) { s.Entries = entriesFrom(1, 1, 1, 1) })
+	r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{false, EntryID{1, 1}, r.leader.round}})
+	got := bodies[AppendEntries](settle(r))
+	if len(got) != 1 || got[0].PrevLogIndex != 1 || len(got[0].Entries) != 3 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// InstallSnapshot (Figure 13): what becomes of a log 1.1 2.1 3.2 4.2 of which the
+// first entry is known to be committed.
+func TestInstallSnapshotKeepsWhatMayBeNeeded(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		last   EntryID
+		terms  string
+		commit Index
+	}{
+		{"older than what is committed: ignored", EntryID{1, 1}, "[1 1 2 2]", 1},
+		{"in the log: the entries that follow may be acknowledged, and stay", EntryID{3, 2}, "[1 1 2 2]", 3},
+		{"it conflicts with the log: all of that goes", EntryID{3, 3}, "[]", 3},
+		{"beyond the log", EntryID{9, 3}, "[]", 9},
+	} {
+		r := newServer("abc", func(_ *Config, s *Saved) {
+			s.HardState.CurrentTerm, s.Entries = 4, entriesFrom(1, 1, 1, 2, 2)
+		})
+		r.Step(Message{"b", "a", 4, AppendEntries{PrevLogIndex: 1, PrevLogTerm: 1, LeaderCommit: 1, Round: 1}})
+		settle(r)
+		config := Configuration{Voters: ids("ab")}
+		r.Step(Message{"b", "a", 4, InstallSnapshot{SnapshotMeta{c.last.Index, c.last.Term, config}, 2}})
+		acks := bodies[AppendEntriesResponse](settle(r))
+		if got := fmt.Sprint(termsOf(&r.log)); got != c.terms || r.commitIndex != c.commit || r.lastApplied != c.commit {
+			t.Errorf("%s: log %v, commitIndex %d, lastApplied %d; want %v, %d", c.name, got, r.commitIndex, r.lastApplied, c.terms, c.commit)
+		}
+		if last := acks[len(acks)-1]; last != (AppendEntriesResponse{true, c.last, 2}) {
+			t.Errorf("%s: got the answer %+v", c.name, last)
+		}
+	}
+}
