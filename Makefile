@@ -11,7 +11,7 @@ CONCURRENT = ./raft/node/... ./raft/wal/... ./kv/... ./discovery/... ./rpc/... .
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race lint proto linearizability fuzz bench clean
+.PHONY: help build run test race durability lint proto linearizability fuzz bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ test: ## every test
 
 race: ## the tests of everything with goroutines, under the race detector
 	go test -race $(CONCURRENT)
+
+durability: ## watch the system calls of a real server: every set is synced before its answer (needs strace; 5 s)
+	go test -count=1 -tags strace -run 'TestEverySetIsOnDisk' -v ./cmd/kvorum
 
 lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run gofmt -w on:" $$files; exit 1; }
