@@ -195,7 +195,7 @@ func (c *cluster) transfer() {
 // heal ends all faults.
 func (c *cluster) heal() {
 	c.tracef("all faults end")
-	c.healed = true
+	c.healed, c.mix.drainMore = true, 0
 	clear(c.network.cut)
 	c.mix.fsync, c.mix.applyTime = min(c.mix.fsync, 5*time.Millisecond), min(c.mix.applyTime, 5*time.Millisecond)
 	for _, s := range c.servers {

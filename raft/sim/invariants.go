@@ -218,7 +218,10 @@ func (c *cluster) checkCommitted(s *server, before, after raft.Status) {
 			o.check(before.Role == raft.Leader, "%s, a %v, is the first to know that %v is committed", s.id, before.Role, s.log[i].EntryID)
 			o.check(s.log[n].Term == before.Term, "%s commits %v in term %d by counting replicas", s.id, s.log[n].EntryID, before.Term)
 			o.check(c.isOnQuorum(before.Config, n, s.log[n].chain), "%s commits %v, which is not durable on a quorum", s.id, s.log[n].EntryID)
-			o.history, o.committedBy = append(o.history, s.log[i:n+1]...), before.Config
+			for _, e := range s.log[i : n+1] { // with the configuration that the observer knows
+				o.history = extend(o.history, []raft.Entry{e.Entry})
+			}
+			o.committedBy = before.Config
 			o.committedIn = append(o.committedIn, slices.Repeat([]raft.Term{before.Term}, int(n-i+1))...)
 		}
 		o.check(s.log[i].chain == o.history[i].chain, "State Machine Safety: %s commits %v where %v is committed", s.id, s.log[i].EntryID, o.history[i].EntryID)

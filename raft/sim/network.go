@@ -69,7 +69,7 @@ func (c *cluster) sendSnapshot(s *server, m raft.Message, meta raft.SnapshotMeta
 	state, l := s.disk.state, link{m.From, m.To}
 	lost := !c.healed && c.chance(c.mix.snapshotLoss)
 	run := s.run
-	c.after(min(c.around(c.snapshotTime()), settleLimit/2), func() {
+	c.after(min(c.around(c.snapshotTime()), settleLimit/3), func() {
 		to := c.server(m.To)
 		if lost || c.network.cut[l] || to.raft == nil || s.run != run {
 			c.counts[InstallInterrupted]++

@@ -7,9 +7,10 @@ import (
 )
 
 // settleLimit bounds how long a cluster without faults may take until all is
-// well. The slowest clock runs at half the rate and a timeout lasts up to twice
-// the minimum, so this is five failed elections in a row.
-const settleLimit = 20 * ElectionTimeout
+// well. A snapshot may still be under way for a third of it, and the slowest
+// clock runs at half the rate, with timeouts of up to twice the minimum: that
+// leaves five failed elections in a row.
+const settleLimit = 30 * ElectionTimeout
 
 // settle demands progress once the faults have ended.
 func (c *cluster) settle() {
