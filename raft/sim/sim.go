@@ -8,6 +8,10 @@
 // cuts links and changes the membership; only safety is demanded. Then all
 // faults end, and the cluster must settle within a bounded time.
 //
+// A test that fails prints the seed. To see that run again, line by line:
+//
+//	go test ./raft/sim -run TestSeeds -seed 17 -v
+//
 // The observer (invariants.go) believes no server: it sees what the servers hand
 // out to disks, network and state machines, and keeps its own account.
 package sim
