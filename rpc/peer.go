@@ -91,9 +91,21 @@ func (p *peer) report(err error) {
 	p.trouble = code
 }
 
-// send sends messages in as few requests as their size allows. After a failure
-// the rest are lost, and the next call begins with a new stream.
+// send sends messages. If the stream turns out to be a broken one from before,
+// it tries once more: else the first message after a peer's restart would be
+// lost, and that is often a request for its vote.
 func (p *peer) send(ctx context.Context, messages []raft.Message) error {
+	old := p.stream
+	err := p.sendOnce(ctx, messages)
+	if err != nil && old != nil && ctx.Err() == nil {
+		err = p.sendOnce(ctx, messages)
+	}
+	return err
+}
+
+// sendOnce sends messages in as few requests as their size allows. After a
+// failure the rest are lost, and the next call begins with a new stream.
+func (p *peer) sendOnce(ctx context.Context, messages []raft.Message) error {
 	if err := p.connect(ctx); err != nil {
 		return err
 	}

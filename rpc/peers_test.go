@@ -31,6 +31,7 @@ type endpoint struct {
 	messages chan raft.Message
 	done     chan raft.ServerID // who SnapshotDone was called for
 	file     *memorySnapshot    // what it has received
+	stop     func()             // receiving
 
 	mu      sync.Mutex // guards adopted
 	adopted []string
@@ -91,19 +92,29 @@ func newSecureEndpoint(t *testing.T, name, cluster string, snapshot []byte, cred
 		Log:         slog.New(slog.DiscardHandler),
 	})
 	e.node = e
-	server, stop := grpc.NewServer(grpc.Creds(creds)), make(chan struct{})
-	peerv1.RegisterPeerServer(server, &peerService{peers: e.Peers, stop: stop})
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
 	group.Go(func() { e.run(ctx) })
-	group.Go(func() { _ = server.Serve(listener) })
 	t.Cleanup(func() {
 		cancel()
-		close(stop)
-		server.Stop()
 		group.Wait()
 	})
+	e.serve(t, listener)
 	return e
+}
+
+// serve receives on listener until the test ends, or stop is called.
+func (e *endpoint) serve(t *testing.T, listener net.Listener) {
+	server, stop := grpc.NewServer(grpc.Creds(e.cfg.Credentials)), make(chan struct{})
+	peerv1.RegisterPeerServer(server, &peerService{peers: e.Peers, stop: stop})
+	var group sync.WaitGroup
+	group.Go(func() { _ = server.Serve(listener) })
+	e.stop = sync.OnceFunc(func() {
+		server.Stop() // as if it was killed: it does not end its streams first
+		close(stop)
+		group.Wait()
+	})
+	t.Cleanup(e.stop)
 }
 
 func (e *endpoint) adopt(cluster string) error {
@@ -144,6 +155,36 @@ func TestMessagesArriveInOrder(t *testing.T) {
 	b.Send(raft.Message{From: b.id, To: a.id, Term: 1, Body: raft.TimeoutNow{}})
 	if got := a.receive(t); got.From != b.id {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestBrokenStreamCostsNoMessage: what is sent after the sender could know that
+// the peer restarted arrives, the first message included.
+func TestBrokenStreamCostsNoMessage(t *testing.T) {
+	t.Parallel()
+	a, b := newEndpoint(t, "a", testCluster, nil), newEndpoint(t, "b", testCluster, nil)
+	a.SetAddress(b.id, b.addr)
+	p := newPeer(a.Peers, b.id)
+	defer p.disconnect()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for i := range uint64(3) {
+		m := raft.Message{From: a.id, To: b.id, Term: 1, Body: raft.ReadIndexRequest{ID: i}}
+		if err := p.send(ctx, []raft.Message{m}); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.receive(t); got != m {
+			t.Fatalf("got %+v, want %+v", got, m)
+		}
+		b.stop()
+		if _, err := p.stream.Recv(); err == nil {
+			t.Fatal("the stream did not end")
+		}
+		listener, err := net.Listen("tcp", b.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.serve(t, listener)
 	}
 }
 
