@@ -104,7 +104,9 @@ func (l *log) append(entries []Entry) Index {
 		if l.matches(e.EntryID) {
 			continue
 		}
-		l.truncate(e.Index)
+		if e.Index <= l.lastIndex() {
+			l.truncate(e.Index)
+		}
 		l.add(entries[i:])
 		return e.Index
 	}

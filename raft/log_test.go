@@ -254,3 +254,21 @@ func TestLatestConfigFollowsTheLog(t *testing.T) {
 	l = newLog(meta, entriesFrom(1, 1, -1, 1, 2))
 	check("restarted with a tail", 3)
 }
+
+// A follower that appends to a long log does not pay for its length.
+func TestAppendingDoesNotCopyTheLog(t *testing.T) {
+	var terms []int
+	for range 10_000 {
+		terms = append(terms, 1)
+	}
+	l := newLog(SnapshotMeta{}, nil)
+	l.append(entriesFrom(1, terms...))
+	one := []Entry{{}}
+	copies := testing.AllocsPerRun(1000, func() {
+		one[0].EntryID = EntryID{l.lastIndex() + 1, 1}
+		l.append(one)
+	})
+	if copies >= 1 {
+		t.Errorf("%v allocations for each entry appended, want the slices to grow now and then", copies)
+	}
+}
