@@ -112,7 +112,15 @@ func (a *applier) answerReads() {
 // considerSnapshot has a snapshot taken if one is asked for or due.
 func (a *applier) considerSnapshot(asked *snapshotJob) {
 	every := a.cfg.SnapshotEntries
-	if asked == nil && (every == 0 || a.at.LastIncludedIndex < a.last+every) {
+	switch {
+	case asked == nil && (every == 0 || a.at.LastIncludedIndex < a.last+every):
+		return
+	case len(a.at.Config.Voters) == 0:
+		// A newcomer that has not come to the entry that added it. With a
+		// snapshot that names no servers it could never elect anybody.
+		if asked != nil {
+			asked.done <- ErrNoConfiguration
+		}
 		return
 	}
 	job := snapshotJob{}

@@ -20,6 +20,8 @@ var (
 	ErrStopped = errors.New("node: stopped")
 	// ErrTransferFailed: this server still leads, or another than the wanted one does.
 	ErrTransferFailed = errors.New("node: leadership was not handed over within an election timeout")
+	// ErrNoConfiguration: this server has not heard yet who is in its cluster.
+	ErrNoConfiguration = errors.New("node: the cluster's configuration is not known yet")
 	// ErrSnapshotRunning: try again when the snapshot that is being written is done.
 	ErrSnapshotRunning = errors.New("node: a snapshot is being written")
 )
@@ -152,7 +154,7 @@ func (n *Node) TransferLeadership(ctx context.Context, to raft.ServerID) error {
 }
 
 // TakeSnapshot writes a snapshot of the present state and returns what it
-// covers and its size. Errors: ErrSnapshotRunning, ErrStopped, those of the
+// covers and its size. Errors: ErrSnapshotRunning, ErrNoConfiguration, ErrStopped, those of the
 // disk (the node goes on) and of ctx.
 func (n *Node) TakeSnapshot(ctx context.Context) (raft.SnapshotMeta, int64, error) {
 	job := snapshotJob{written: new(writtenSnapshot), done: make(chan error, 1)}
