@@ -103,7 +103,7 @@ func TestAStuckDiskDoesNotLead(t *testing.T) {
 		r.Tick()
 		r.Effects()
 		if r.role == Leader {
-			r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, r.log.last(), r.leader.round}})
+			r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, r.log.last(), 0, r.leader.round}})
 		}
 	}
 	if r.role != Follower || !r.Status().DiskStuck {

@@ -53,8 +53,9 @@ type AppendEntriesResponse struct {
 	Success bool
 	// Match is, on success, the last entry known to agree with the leader's
 	// log; on failure, the follower's best guess at one that might (§5.3).
-	Match EntryID
-	Round uint64 // of the request
+	Match        EntryID
+	PrevLogIndex Index  // of the request
+	Round        uint64 // of the request
 }
 
 // InstallSnapshot is invoked by the leader to send a snapshot to a follower

@@ -55,7 +55,7 @@ func newLeader(t *testing.T, voters string, change func(*Config, *Saved)) *Raft 
 // ack lets another server acknowledge r's log up to match, in the latest round.
 func ack(r *Raft, from ServerID, match Index) {
 	term, _ := r.log.term(match)
-	r.Step(Message{from, "a", r.currentTerm, AppendEntriesResponse{true, EntryID{match, term}, r.leader.round}})
+	r.Step(Message{from, "a", r.currentTerm, AppendEntriesResponse{true, EntryID{match, term}, 0, r.leader.round}})
 	settle(r)
 }
 

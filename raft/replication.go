@@ -24,6 +24,7 @@ type progress struct {
 	// AppendEntries at a time; after that it streams them (thesis §10.2.1).
 	probing  bool
 	waiting  bool  // a probe is on its way
+	sent     Index // the last entry that was sent
 	snapshot Index // a snapshot up to here is on its way; 0: none
 
 	sentCommit Index
@@ -141,6 +142,7 @@ func (r *Raft) sendAppendEntries(to ServerID, p *progress) {
 	if r.hasRoom(p) {
 		hi := r.log.within(r.cfg.MaxAppend, p.nextIndex, r.log.lastIndex())
 		req.Entries = append([]Entry(nil), r.log.slice(p.nextIndex, hi)...)
+		p.sent = hi
 		if !p.probing {
 			p.nextIndex = hi + 1
 		}
@@ -178,7 +180,7 @@ func (r *Raft) handleAppendEntries(m Message, req AppendEntries) {
 	prev := EntryID{req.PrevLogIndex, req.PrevLogTerm}
 	if !r.log.matches(prev) {
 		r.tracef("entry %v is not in our log", prev)
-		r.send(m.From, AppendEntriesResponse{Match: r.log.guess(prev), Round: req.Round})
+		r.send(m.From, AppendEntriesResponse{Match: r.log.guess(prev), PrevLogIndex: prev.Index, Round: req.Round})
 		return
 	}
 
@@ -193,7 +195,7 @@ func (r *Raft) handleAppendEntries(m Message, req AppendEntries) {
 		lastNew = req.Entries[n-1].EntryID
 	}
 	r.commitTo(min(req.LeaderCommit, lastNew.Index))
-	r.acknowledge(m.From, lastNew, req.Round)
+	r.acknowledge(m.From, AppendEntriesResponse{Success: true, Match: lastNew, PrevLogIndex: prev.Index, Round: req.Round})
 }
 
 func (r *Raft) appendAsFollower(entries []Entry) {
@@ -221,16 +223,18 @@ func (r *Raft) notStableFrom(i Index) {
 	}
 }
 
-// acknowledge tells the leader that our logs agree up to match. The entries
-// are a promise, and wait for the disk; that we heard this round is none, and
-// a slow disk must not make a leader believe that it lost its quorum.
-func (r *Raft) acknowledge(leader ServerID, match EntryID, round uint64) {
-	if match.Index > r.stable && round != r.answeredRound {
-		t, _ := r.log.term(r.stable)
-		r.send(leader, AppendEntriesResponse{Success: true, Match: EntryID{r.stable, t}, Round: round})
+// acknowledge tells the leader how far our logs agree. The entries are a
+// promise, and wait for the disk; that we heard this round is none, and a slow
+// disk must not make a leader believe that it lost its quorum.
+func (r *Raft) acknowledge(leader ServerID, ack AppendEntriesResponse) {
+	if ack.Match.Index > r.stable && ack.Round != r.answeredRound {
+		early := ack
+		early.Match.Index = r.stable
+		early.Match.Term, _ = r.log.term(r.stable)
+		r.send(leader, early)
 	}
-	r.answeredRound = round
-	r.send(leader, AppendEntriesResponse{Success: true, Match: match, Round: round})
+	r.answeredRound = ack.Round
+	r.send(leader, ack)
 }
 
 // handleAppendEntriesResponse records how far a follower's log agrees with
@@ -250,8 +254,13 @@ func (r *Raft) handleAppendEntriesResponse(m Message, resp AppendEntriesResponse
 	switch {
 	case p.snapshot > p.matchIndex:
 		// Until the snapshot has arrived there is nothing else to learn.
-	case resp.Success:
+	case resp.Success && p.probing:
+		// The logs agree up to the probe, so its entries are as good as there.
+		p.nextIndex = max(p.nextIndex, p.sent+1)
 		p.probing, p.waiting, p.snapshot = false, false, 0
+	case resp.Success:
+	case p.probing && resp.PrevLogIndex != p.nextIndex-1:
+		// One loss fails all that was streamed after it; the first failure did.
 	default:
 		// If AppendEntries fails because of log inconsistency: decrement
 		// nextIndex and retry (§5.3).

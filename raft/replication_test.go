@@ -30,7 +30,7 @@ func TestTheWindowLeavesNoHole(t *testing.T) {
 				}
 			}
 			term, _ := r.log.term(next - 1)
-			r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, EntryID{next - 1, term}, r.leader.round}})
+			r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, EntryID{next - 1, term}, 0, r.leader.round}})
 		}
 		if next != r.log.lastIndex()+1 {
 			t.Errorf("%+v: the follower got entries up to %d of %d", limit, next-1, r.log.lastIndex())
@@ -52,7 +52,7 @@ func TestAnswersFromAnEarlierMembershipAreIgnored(t *testing.T) {
 		settle(r)
 		ack(r, "b", r.log.lastIndex())
 	}
-	r.Step(Message{"c", "a", r.currentTerm, AppendEntriesResponse{true, EntryID{2, 1}, old}})
+	r.Step(Message{"c", "a", r.currentTerm, AppendEntriesResponse{true, EntryID{2, 1}, 0, old}})
 	if p := r.leader.progress["c"]; p.matchIndex != 0 || p.ackedRound != 0 {
 		t.Errorf("an old answer counts: %+v", *p)
 	}
@@ -72,7 +72,7 @@ func TestAFalseAnswerNeverLowersWhatIsKnown(t *testing.T) {
 	}
 	settle(r)
 	ack(r, "b", 5)
-	for _, late := range []AppendEntriesResponse{{true, EntryID{2, 1}, r.leader.round}, {false, EntryID{1, 1}, r.leader.round}} {
+	for _, late := range []AppendEntriesResponse{{true, EntryID{2, 1}, 0, r.leader.round}, {false, EntryID{1, 1}, 4, r.leader.round}} {
 		r.Step(Message{"b", "a", r.currentTerm, late})
 		if p := r.leader.progress["b"]; p.matchIndex != 5 || p.nextIndex <= 5 {
 			t.Errorf("after %+v: matchIndex %d, nextIndex %d", late, p.matchIndex, p.nextIndex)
@@ -111,7 +111,7 @@ func TestAFollowerCommitsOnlyWhatTheMessageCovers(t *testing.T) {
 func TestARefusedProbeIsRepeatedAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newLeader(t, "ab", func(_ *Config, s *Saved) { s.Entries = entriesFrom(1, 1, 1, 1) })
-	r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{false, EntryID{1, 1}, r.leader.round}})
+	r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{false, EntryID{1, 1}, 3, r.leader.round}})
 	got := bodies[AppendEntries](settle(r))
 	if len(got) != 1 || got[0].PrevLogIndex != 1 || len(got[0].Entries) != 3 {
 		t.Errorf("got %+v", got)
@@ -144,8 +144,30 @@ func TestInstallSnapshotKeepsWhatMayBeNeeded(t *testing.T) {
 		if got := fmt.Sprint(termsOf(&r.log)); got != c.terms || r.commitIndex != c.commit || r.lastApplied != c.commit {
 			t.Errorf("%s: log %v, commitIndex %d, lastApplied %d; want %v, %d", c.name, got, r.commitIndex, r.lastApplied, c.terms, c.commit)
 		}
-		if last := acks[len(acks)-1]; last != (AppendEntriesResponse{true, c.last, 2}) {
+		if last := acks[len(acks)-1]; last != (AppendEntriesResponse{true, c.last, 0, 2}) {
 			t.Errorf("%s: got the answer %+v", c.name, last)
 		}
+	}
+}
+
+// One lost AppendEntries makes the follower refuse all that were streamed after
+// it. The first refusal says where to go on; the others must not each start over.
+func TestOneLossIsRepairedOnce(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "ab", func(c *Config, _ *Saved) { c.MaxAppend.Entries = 1 })
+	ack(r, "b", 1)
+	for range 10 {
+		if _, err := r.Propose(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	streamed := bodies[AppendEntries](settle(r))
+	repeated := 0
+	for _, req := range streamed[1:] {
+		r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{false, EntryID{1, 1}, req.PrevLogIndex, req.Round}})
+		repeated += len(bodies[AppendEntries](settle(r)))
+	}
+	if len(streamed) != 10 || repeated != 1 {
+		t.Errorf("%d refusals of what was streamed caused %d requests, want 9 and 1 probe", len(streamed)-1, repeated)
 	}
 }

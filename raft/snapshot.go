@@ -15,7 +15,7 @@ func (r *Raft) Compact(s SnapshotMeta, keep Index) {
 func (r *Raft) sendInstallSnapshot(to ServerID, p *progress) {
 	s := r.log.snapshot
 	r.tracef("%s needs entry %d, which is gone: sending it the snapshot up to %d", to, p.nextIndex, s.LastIncludedIndex)
-	p.snapshot = s.LastIncludedIndex
+	p.snapshot, p.probing, p.sent = s.LastIncludedIndex, true, 0
 	r.send(to, InstallSnapshot{Snapshot: s, Round: r.leader.round})
 }
 
@@ -25,7 +25,7 @@ func (r *Raft) sendInstallSnapshot(to ServerID, p *progress) {
 func (r *Raft) SnapshotDone(to ServerID) {
 	if p := r.leader.progress[to]; p != nil && p.snapshot != 0 {
 		p.nextIndex = max(p.matchIndex, p.snapshot) + 1
-		p.probing, p.waiting, p.snapshot = true, false, 0
+		p.probing, p.waiting, p.snapshot, p.sent = true, false, 0, 0
 	}
 }
 
@@ -52,7 +52,7 @@ func (r *Raft) handleInstallSnapshot(m Message, req InstallSnapshot) {
 		// contents (and load snapshot's cluster configuration).
 		r.install(s)
 	}
-	r.acknowledge(m.From, s.ID(), req.Round)
+	r.acknowledge(m.From, AppendEntriesResponse{Success: true, Match: s.ID(), Round: req.Round})
 }
 
 func (r *Raft) install(s SnapshotMeta) {

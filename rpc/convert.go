@@ -33,7 +33,8 @@ func toProto(m raft.Message) *peerv1.Message {
 			Entries: entriesToProto(b.Entries), LeaderCommit: uint64(b.LeaderCommit), Round: b.Round}}
 	case raft.AppendEntriesResponse:
 		p.Body = &peerv1.Message_AppendEntriesResponse{AppendEntriesResponse: &peerv1.AppendEntriesResponse{
-			Success: b.Success, MatchIndex: uint64(b.Match.Index), MatchTerm: uint64(b.Match.Term), Round: b.Round}}
+			Success: b.Success, MatchIndex: uint64(b.Match.Index), MatchTerm: uint64(b.Match.Term),
+			PrevLogIndex: uint64(b.PrevLogIndex), Round: b.Round}}
 	case raft.InstallSnapshot:
 		p.Body = &peerv1.Message_InstallSnapshot{InstallSnapshot: &peerv1.InstallSnapshot{
 			Snapshot: snapshotToProto(b.Snapshot), Round: b.Round}}
@@ -79,7 +80,8 @@ func bodyFromProto(p *peerv1.Message) (raft.Body, error) {
 	case *peerv1.Message_AppendEntriesResponse:
 		v := b.AppendEntriesResponse
 		match := raft.EntryID{Index: raft.Index(v.GetMatchIndex()), Term: raft.Term(v.GetMatchTerm())}
-		return raft.AppendEntriesResponse{Success: v.GetSuccess(), Match: match, Round: v.GetRound()}, nil
+		return raft.AppendEntriesResponse{Success: v.GetSuccess(), Match: match,
+			PrevLogIndex: raft.Index(v.GetPrevLogIndex()), Round: v.GetRound()}, nil
 	case *peerv1.Message_InstallSnapshot:
 		v := b.InstallSnapshot
 		return raft.InstallSnapshot{Snapshot: snapshotFromProto(v.GetSnapshot()), Round: v.GetRound()}, nil

@@ -27,7 +27,7 @@ var bodies = []raft.Body{
 		{EntryID: raft.EntryID{Index: 9, Term: 5}},
 		{EntryID: raft.EntryID{Index: 10, Term: 5}, Config: &testConfig},
 	}},
-	raft.AppendEntriesResponse{Success: true, Match: raft.EntryID{Index: 8, Term: 4}, Round: 9},
+	raft.AppendEntriesResponse{Success: true, Match: raft.EntryID{Index: 8, Term: 4}, PrevLogIndex: 6, Round: 9},
 	raft.InstallSnapshot{Snapshot: raft.SnapshotMeta{LastIncludedIndex: 8, LastIncludedTerm: 4, Config: testConfig}, Round: 9},
 	raft.ReadIndexRequest{ID: 11},
 	raft.ReadIndexResponse{ID: 11, Index: 12},

@@ -957,6 +957,7 @@ type AppendEntriesResponse struct {
 	MatchIndex    uint64                 `protobuf:"varint,2,opt,name=match_index,json=matchIndex,proto3" json:"match_index,omitempty"`
 	MatchTerm     uint64                 `protobuf:"varint,3,opt,name=match_term,json=matchTerm,proto3" json:"match_term,omitempty"`
 	Round         uint64                 `protobuf:"varint,4,opt,name=round,proto3" json:"round,omitempty"`
+	PrevLogIndex  uint64                 `protobuf:"varint,5,opt,name=prev_log_index,json=prevLogIndex,proto3" json:"prev_log_index,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1015,6 +1016,13 @@ func (x *AppendEntriesResponse) GetMatchTerm() uint64 {
 func (x *AppendEntriesResponse) GetRound() uint64 {
 	if x != nil {
 		return x.Round
+	}
+	return 0
+}
+
+func (x *AppendEntriesResponse) GetPrevLogIndex() uint64 {
+	if x != nil {
+		return x.PrevLogIndex
 	}
 	return 0
 }
@@ -1455,14 +1463,15 @@ const file_kvorum_peer_v1_peer_proto_rawDesc = "" +
 	"\rprev_log_term\x18\x02 \x01(\x04R\vprevLogTerm\x12/\n" +
 	"\aentries\x18\x03 \x03(\v2\x15.kvorum.peer.v1.EntryR\aentries\x12#\n" +
 	"\rleader_commit\x18\x04 \x01(\x04R\fleaderCommit\x12\x14\n" +
-	"\x05round\x18\x05 \x01(\x04R\x05round\"\x87\x01\n" +
+	"\x05round\x18\x05 \x01(\x04R\x05round\"\xad\x01\n" +
 	"\x15AppendEntriesResponse\x12\x18\n" +
 	"\asuccess\x18\x01 \x01(\bR\asuccess\x12\x1f\n" +
 	"\vmatch_index\x18\x02 \x01(\x04R\n" +
 	"matchIndex\x12\x1d\n" +
 	"\n" +
 	"match_term\x18\x03 \x01(\x04R\tmatchTerm\x12\x14\n" +
-	"\x05round\x18\x04 \x01(\x04R\x05round\"a\n" +
+	"\x05round\x18\x04 \x01(\x04R\x05round\x12$\n" +
+	"\x0eprev_log_index\x18\x05 \x01(\x04R\fprevLogIndex\"a\n" +
 	"\x0fInstallSnapshot\x128\n" +
 	"\bsnapshot\x18\x01 \x01(\v2\x1c.kvorum.peer.v1.SnapshotMetaR\bsnapshot\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\x04R\x05round\"\"\n" +
