@@ -48,7 +48,8 @@ type testNetwork struct {
 	servers []*testServer
 }
 
-// newCluster returns a running cluster of n voters n1, n2, ... that has a leader.
+// newCluster returns a running cluster of n voters n1, n2, ... each of which
+// knows the leader.
 func newCluster(t *testing.T, n int) *testNetwork {
 	t.Helper()
 	c := &testNetwork{t: t}
@@ -62,7 +63,10 @@ func newCluster(t *testing.T, n int) *testNetwork {
 		c.servers = append(c.servers, startServer(t, node.Name(id), disk, "127.0.0.1:0", bootstrap))
 	}
 	c.introduce()
-	c.leader()
+	eventually(t, "a leader that every server knows", func() bool {
+		leader := c.leader().id
+		return !slices.ContainsFunc(c.servers, func(s *testServer) bool { return s.node.Leadership().Leader != leader })
+	})
 	return c
 }
 
