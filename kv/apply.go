@@ -43,6 +43,9 @@ func (s *state) perform(at raft.Index, c Command) Result {
 	case CloseSession:
 		done.Existed = s.closeSession(c.Session)
 	case PutServer:
+		if _, removed := s.removed.Get(c.ID); removed && !c.Readmit {
+			return done
+		}
 		s.deleteRemoved(c.ID)
 		s.putServer(c.ID, Server{c.Addr, c.StayLearner})
 	case RemoveServer:

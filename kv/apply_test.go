@@ -123,7 +123,9 @@ func TestDirectoryRemembersWhoWasRemoved(t *testing.T) {
 	check(map[raft.ServerID]Server{"n1@a": n1, "n2@b": {"h:2", true}}, map[raft.ServerID]bool{})
 	m.apply(RemoveServer{"n2@b"})
 	check(map[raft.ServerID]Server{"n1@a": n1}, map[raft.ServerID]bool{"n2@b": true})
-	m.apply(PutServer{ID: "n2@b", Addr: "h:3"})
+	m.apply(PutServer{ID: "n2@b", Addr: "h:3"}) // proposed by discovery before the removal
+	check(map[raft.ServerID]Server{"n1@a": n1}, map[raft.ServerID]bool{"n2@b": true})
+	m.apply(PutServer{ID: "n2@b", Addr: "h:3", Readmit: true})
 	check(map[raft.ServerID]Server{"n1@a": n1, "n2@b": {"h:3", false}}, map[raft.ServerID]bool{})
 }
 

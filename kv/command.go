@@ -66,12 +66,14 @@ type CloseSession struct {
 	Session uint64
 }
 
-// PutServer writes a server into the directory. If the server had been
-// removed, that is forgotten.
+// PutServer writes a server into the directory. If the server had been removed
+// it has no effect, unless it says to Readmit: what discovery proposed before
+// somebody removed the server must not undo that.
 type PutServer struct {
 	ID          raft.ServerID
 	Addr        string // host:port of its gRPC service
 	StayLearner bool   // never promote it to voter
+	Readmit     bool   // even if it was removed
 }
 
 // RemoveServer takes a server out of the directory and remembers that it was

@@ -53,7 +53,7 @@ func Encode(c Command) []byte {
 	case PutServer:
 		b = appendBytes(append(b, byte(kindPutServer)), string(c.ID))
 		b = appendBytes(b, c.Addr)
-		return appendBool(b, c.StayLearner)
+		return appendBool(appendBool(b, c.StayLearner), c.Readmit)
 	case RemoveServer:
 		return appendBytes(append(b, byte(kindRemoveServer)), string(c.ID))
 	case Clock:
@@ -117,7 +117,7 @@ func (d *decoder) command(k kind) (c Command, known bool) {
 	case kindCloseSession:
 		c = CloseSession{Session: d.uint64()}
 	case kindPutServer:
-		c = PutServer{ID: raft.ServerID(d.string()), Addr: d.string(), StayLearner: d.bool()}
+		c = PutServer{ID: raft.ServerID(d.string()), Addr: d.string(), StayLearner: d.bool(), Readmit: d.bool()}
 	case kindRemoveServer:
 		c = RemoveServer{ID: raft.ServerID(d.string())}
 	case kindClock:

@@ -20,7 +20,7 @@ var commands = []Command{
 	CompareAndSet{Key: "k", Expected: AtRevision(7)},
 	OpenSession{},
 	CloseSession{Session: 9},
-	PutServer{ID: "n1@5f3c9a0e11d2b4c7", Addr: "127.0.0.1:8400", StayLearner: true},
+	PutServer{ID: "n1@5f3c9a0e11d2b4c7", Addr: "127.0.0.1:8400", StayLearner: true, Readmit: true},
 	PutServer{},
 	RemoveServer{ID: "n1@5f3c9a0e11d2b4c7"},
 	Clock{UnixMilli: 1_700_000_000_000},

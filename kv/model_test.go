@@ -78,6 +78,9 @@ func (m *model) perform(at raft.Index, c Command) Result {
 		_, r.Existed = m.sessions[c.Session]
 		delete(m.sessions, c.Session)
 	case PutServer:
+		if m.removed[c.ID] && !c.Readmit {
+			break
+		}
 		m.servers[c.ID] = Server{c.Addr, c.StayLearner}
 		delete(m.removed, c.ID)
 	case RemoveServer:
@@ -135,7 +138,7 @@ func randomCommand(at raft.Index, intn func(int) int) Command {
 	case 9:
 		return []Command{CloseSession{session}, Clock{int64(at) * int64(intn(90)) * 1000}}[intn(2)]
 	case 10:
-		return PutServer{id, string(value), intn(2) == 0}
+		return PutServer{id, string(value), intn(2) == 0, intn(2) == 0}
 	default:
 		return RemoveServer{id}
 	}

@@ -34,7 +34,7 @@ func (s *Server) addServer(ctx context.Context, req *kvorumv1.AddServerRequest) 
 	if err != nil {
 		return err
 	}
-	server := kv.PutServer{ID: id, Addr: req.GetRpcAddr(), StayLearner: req.GetStayLearner()}
+	server := kv.PutServer{ID: id, Addr: req.GetRpcAddr(), StayLearner: req.GetStayLearner(), Readmit: true}
 	if _, err := s.propose(ctx, server); err != nil {
 		return err
 	}
