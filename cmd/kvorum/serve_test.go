@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -220,9 +219,8 @@ func TestFolderThatCannotBeWrittenIsRefused(t *testing.T) {
 	if err := os.Mkdir(data, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if f, err := os.Create(filepath.Join(data, "probe")); !errors.Is(err, fs.ErrPermission) {
-		f.Close()
-		t.Skip("this user may write everywhere")
+	if os.Geteuid() == 0 {
+		data = "/sys/kernel" // a folder in which not even root may create a file
 	}
 	wants(t, fails(t, "--data-dir", data), data, "permission denied")
 }
