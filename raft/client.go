@@ -17,9 +17,10 @@ var (
 	ErrNotVoter       = errors.New("raft: the server is not another voter")
 )
 
-// Propose appends command to the log if this server is the leader (§5.3). The
-// proposal is decided when an entry with the returned index is committed; it
-// succeeded if that entry also has the returned term.
+// Propose: if command received from client: append entry to local log; the caller
+// responds after entry applied to state machine (Figure 2, §5.3). The proposal is
+// decided when an entry with the returned index is committed; it succeeded if
+// that entry also has the returned term.
 //
 // Errors: ErrNotLeader, ask the leader; ErrTransferring and ErrBusy, try later.
 func (r *Raft) Propose(command []byte) (EntryID, error) {
@@ -27,6 +28,7 @@ func (r *Raft) Propose(command []byte) (EntryID, error) {
 	case r.role != Leader:
 		return EntryID{}, ErrNotLeader
 	case r.leader.transferee != None:
+		// 1. The prior leader stops accepting new client requests (thesis §3.10).
 		return EntryID{}, ErrTransferring
 	case r.isBusy():
 		return EntryID{}, ErrBusy
@@ -51,7 +53,8 @@ type pendingRead struct {
 // ReadIndex starts a linearizable read on any server (thesis §6.4). It is
 // answered in Effects.Reads under the same id, which this server must never
 // have used, not even before a restart; or never, if a message or leadership is
-// lost: then start it again.
+// lost: then start it again. The caller waits for its state machine to advance
+// at least as far as Read.Index, and issues the query (steps 4 and 5).
 //
 // Errors: ErrNoLeader, try later.
 func (r *Raft) ReadIndex(id uint64) error {
@@ -72,9 +75,12 @@ func (r *Raft) handleReadIndexRequest(m Message, req ReadIndexRequest) {
 	}
 }
 
-// startRead fixes the index that the read must see. All that was committed
-// before this term precedes the no-op that began it, so a leader that has not
-// committed that yet, and cannot know its commitIndex, waits for it.
+// startRead saves the current value of commitIndex as the index that the read
+// must see (thesis §6.4, step 2).
+//
+// Departure: if the leader has not yet marked an entry from its current term
+// committed, step 1 waits until it has done so. Here the read goes on at once,
+// with the index of that entry: all that was committed before precedes it.
 func (r *Raft) startRead(from ServerID, id uint64) {
 	index := max(r.commitIndex, r.leader.termStart)
 	r.leader.reads = append(r.leader.reads, pendingRead{Read{id, index}, from, r.leader.round + 1})

@@ -68,8 +68,10 @@ func (r *Raft) Effects() Effects {
 		r.lastApplied = out.Restore.LastIncludedIndex
 	}
 	// All servers (Figure 2): if commitIndex > lastApplied: increment
-	// lastApplied, apply log[lastApplied] to state machine (§5.3). Only what is
-	// durable here is applied, so that no snapshot runs ahead of the log.
+	// lastApplied, apply log[lastApplied] to state machine (§5.3).
+	//
+	// Departure: a server applies only what is on its own stable storage, so that
+	// no snapshot of its state runs ahead of its log.
 	if hi := min(r.commitIndex, r.stable); hi > r.lastApplied && r.restore == nil {
 		out.Committed = slices.Clone(r.log.slice(r.lastApplied+1, hi))
 		r.lastApplied = hi
@@ -95,7 +97,7 @@ func (r *Raft) fillPersist(p *Persist) {
 
 // Persisted reports that the batch seq, and so all before it, is on stable
 // storage. Only now does a server count its own vote and its own copy of the
-// entries, as it counts another's once that is acknowledged.
+// entries, as it counts another's once that is acknowledged (thesis §10.2.1).
 func (r *Raft) Persisted(seq uint64) {
 	for len(r.batches) > 0 && r.batches[0].seq <= seq {
 		b := r.batches[0]

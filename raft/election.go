@@ -16,12 +16,17 @@ func (c candidateState) clone(config Configuration) candidateState {
 	return candidateState{votes}
 }
 
-// startPreVote asks the others whether they would vote for us, without
-// disturbing anyone if they would not (thesis §9.6).
+// startPreVote asks the others whether they would vote for us: a candidate only
+// increments its term if it first learns from a majority of the cluster that
+// they would be willing to grant the candidate their votes (thesis §9.6).
+//
+// Departure: what the thesis offers as an extension is here the only way to an
+// election, except for the target of a leadership transfer.
 func (r *Raft) startPreVote() {
 	r.resetElectionTimer()
-	// A server outside its latest configuration may still be needed to elect
-	// a leader until that configuration is committed (thesis §4.2.2).
+	// A server that is not part of its own latest configuration should still
+	// start new elections, as it might still be needed until the C-new entry is
+	// committed (thesis §4.2.2).
 	if !r.config.IsVoter(r.cfg.ID) && r.configIndex <= r.commitIndex {
 		return
 	}
@@ -58,10 +63,14 @@ func (r *Raft) broadcast(body Body) {
 	}
 }
 
-// handleRequestPreVote answers yes if the candidate could win and we have no
-// reason to want an election less than it does: a server that has heard from
-// a leader within the minimum election timeout protects that leader, even
-// from servers that were removed (§6, thesis §4.2.3).
+// handleRequestPreVote answers yes if the candidate's log is sufficiently
+// up-to-date, and we have not received heartbeats from a valid leader for at
+// least a baseline election timeout (thesis §9.6). So servers that were removed,
+// and hear no leader any more, do not disrupt the others (§6, thesis §4.2.3).
+//
+// Departure: §6 and thesis §4.2.3 disregard RequestVote itself within the minimum
+// election timeout. Here the pre-vote is refused; nobody who is refused sends a
+// RequestVote, and the target of a transfer needs no flag to be let through.
 func (r *Raft) handleRequestPreVote(m Message, req RequestPreVote) {
 	granted := false
 	switch {
@@ -77,9 +86,9 @@ func (r *Raft) handleRequestPreVote(m Message, req RequestPreVote) {
 	r.send(m.From, RequestPreVoteResponse{NextTerm: req.NextTerm, VoteGranted: granted})
 }
 
-// handleRequestVote is the RequestVote receiver of Figure 2. A server votes
-// whatever its own configuration says: it may not have heard yet that it was
-// made a voter (thesis §4.2.3).
+// handleRequestVote is the RequestVote receiver of Figure 2. A server also grants
+// its vote to a candidate that is not part of its latest configuration, and
+// whether or not it is a voter in that: it may not have heard yet (thesis §4.1).
 func (r *Raft) handleRequestVote(m Message, req RequestVote) {
 	granted := false
 	switch {
@@ -120,8 +129,9 @@ func (r *Raft) handleRequestVoteResponse(m Message, resp RequestVoteResponse) {
 	}
 }
 
-// handleTimeoutNow starts an election without asking first: the leader wants
-// us to take over (thesis §3.10).
+// handleTimeoutNow: this request has the same effect as the target server's
+// election timer firing: the target server starts a new election (thesis §3.10).
+// It does not ask for pre-votes first; the others hear the leader, and would refuse.
 func (r *Raft) handleTimeoutNow(m Message) {
 	if m.Term == r.currentTerm && r.role == Follower && r.config.IsVoter(r.cfg.ID) {
 		r.tracef("%s hands leadership over to us", m.From)

@@ -30,9 +30,10 @@ func (c Configuration) Servers() []ServerID {
 	return slices.Compact(all)
 }
 
-// quorumMin returns the largest value that a quorum of c has reached. It
-// decides which entries are committed, which reads are confirmed, who wins an
-// election and whether a leader still leads.
+// quorumMin returns the largest value that a quorum of c has reached: agreement,
+// for elections and entry commitment, requires separate majorities from both the
+// old and new configurations (§6, thesis §4.3). Learners are not counted towards
+// majorities (thesis §4.2.1).
 func quorumMin[T cmp.Ordered](c Configuration, value func(ServerID) T) T {
 	m := majorityMin(c.Voters, value)
 	if c.Joint() {
@@ -69,15 +70,20 @@ func (c Configuration) hasQuorum(ok func(ServerID) bool) bool {
 // that changes the voters goes through C-old,new. It has happened once an entry
 // at or after the returned one holds it and is committed.
 //
+// Departure: of the two ways to change voters, one server at a time (thesis §4.1)
+// and joint consensus (§6, thesis §4.3), there is only the second. A change of
+// learners alone is one entry: the quorums stay the same.
+//
 // Errors: ErrNotLeader; ErrConfigInFlight, try again once the present change,
 // or the first entry of this leader's term, is committed; ErrInvalidConfig.
 func (r *Raft) ProposeConfig(voters, learners []ServerID) (EntryID, error) {
 	switch {
 	case r.role != Leader:
 		return EntryID{}, ErrNotLeader
-	// Two changes at once, or one on top of a rival leader's that may yet
-	// reappear, could make quorums that do not intersect (thesis §4.1, and the
-	// correction of 2015: a leader first commits an entry of its own term).
+	// A leader does not begin a new change until the previous change's entry has
+	// committed (thesis §4.1) and the configuration is a simple majority (thesis
+	// §4.3); nor, by the correction of 2015, until it has committed an entry of
+	// its own term: a rival's change may still come back.
 	case r.configIndex > r.commitIndex, r.config.Joint(), r.commitIndex < r.leader.termStart:
 		return EntryID{}, ErrConfigInFlight
 	}

@@ -3,6 +3,9 @@ package raft
 // Message is what servers exchange. What every RPC of Figure 2 shares is in
 // the envelope: From is its leaderId or candidateId, Term the sender's
 // currentTerm, in requests and in answers alike.
+//
+// Departure: the paper's RPCs are two messages each. Either may be lost, repeated
+// or late, so an answer repeats what its receiver needs to know of the request.
 type Message struct {
 	From, To ServerID
 	Term     Term
@@ -40,6 +43,10 @@ type RequestPreVoteResponse struct {
 
 // AppendEntries is invoked by the leader to replicate log entries (§5.3); also
 // used as heartbeat (§5.2).
+//
+// Departure: rounds of heartbeats are numbered. An answer proves that its sender
+// followed us when the round began, and it is counted for that alone: a late one
+// confirms no later read, and no later membership of a server that came back.
 type AppendEntries struct {
 	PrevLogIndex Index
 	PrevLogTerm  Term
@@ -49,6 +56,10 @@ type AppendEntries struct {
 }
 
 // AppendEntriesResponse is the answer to AppendEntries and to InstallSnapshot.
+//
+// Departure: Figure 2 answers true or false, and a leader that is refused goes
+// back by one entry. Match lets both sides skip a term at a time, much as the end
+// of §5.3 suggests.
 type AppendEntriesResponse struct {
 	Success bool
 	// Match is, on success, the last entry known to agree with the leader's
@@ -63,7 +74,7 @@ type AppendEntriesResponse struct {
 //
 // Departure: Figure 13's offset, data and done belong to the transport, which
 // streams the snapshot's bytes from disk to disk. This message is stepped at the
-// receiver once all of them are there.
+// receiver once all of them are there, and answered like an AppendEntries.
 type InstallSnapshot struct {
 	Snapshot SnapshotMeta
 	Round    uint64

@@ -106,8 +106,9 @@ func (r *Raft) Tick() {
 	case r.role == Leader:
 		r.tickLeader()
 	case r.elapsed >= r.timeout:
-		// Followers and candidates (Figure 2): if election timeout elapses:
-		// start new election.
+		// Followers (Figure 2): if election timeout elapses without receiving
+		// AppendEntries RPC from current leader or granting vote to candidate:
+		// convert to candidate. Candidates: start new election (§5.2).
 		r.startPreVote()
 	}
 }
@@ -158,7 +159,9 @@ func (r *Raft) stepResponse(m Message) {
 	}
 }
 
-// becomeFollower enters term as a follower of leader, which may be None.
+// becomeFollower enters term as a follower of leader, which may be None: a
+// server forgets the leader when the term changes, so that no client is sent in
+// circles (thesis §6.2). Its votes, reads and transfers end with its role.
 func (r *Raft) becomeFollower(term Term, leader ServerID) {
 	if term > r.currentTerm {
 		r.currentTerm, r.votedFor = term, None
@@ -175,7 +178,9 @@ func (r *Raft) resetElectionTimer() {
 	r.timeout = r.cfg.ElectionTicks + r.rand.intn(r.cfg.ElectionTicks)
 }
 
-// heardFromLeader records a sign of life from the leader of this term.
+// heardFromLeader records a sign of life from the leader of this term. Followers
+// (Figure 2): respond to RPCs from candidates and leaders. Candidates: if
+// AppendEntries RPC received from new leader: convert to follower (§5.2).
 func (r *Raft) heardFromLeader(id ServerID) {
 	if r.role == Leader {
 		panic(fmt.Sprintf("raft: Election Safety: %s and %s both lead term %d", r.cfg.ID, id, r.currentTerm))
@@ -199,8 +204,9 @@ func (r *Raft) send(to ServerID, body Body) {
 }
 
 // promiseIsDurable: every message promises our term and our vote in it, and an
-// acknowledgement promises entries too. A leader's requests promise no entries,
-// so they leave while its own disk is still writing them (thesis §10.2.1).
+// acknowledgement promises entries too. A leader's requests promise no entries:
+// the leader can write to its disk in parallel with replicating to the followers
+// (thesis §10.2.1).
 func (r *Raft) promiseIsDurable(body Body) bool {
 	ack, ok := body.(AppendEntriesResponse)
 	return r.durable == r.hardState() && !(ok && ack.Success && ack.Match.Index > r.stable)
@@ -208,6 +214,9 @@ func (r *Raft) promiseIsDurable(body Body) bool {
 
 // diskIsStuck reports that stable storage has not answered for so long that
 // this server had better not lead.
+//
+// Departure: a server whose disk is stuck neither stands for election nor stays
+// leader. A leader's requests do not wait for its disk, so nobody else would notice.
 func (r *Raft) diskIsStuck() bool {
 	return len(r.batches) > 0 && r.diskWait >= 2*r.cfg.ElectionTicks
 }

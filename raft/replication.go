@@ -21,7 +21,7 @@ type progress struct {
 	firstRound uint64 // answers to earlier rounds belong to an earlier membership
 
 	// While the leader does not know where the logs agree it sends one
-	// AppendEntries at a time; after that it streams them (thesis §10.2.1).
+	// AppendEntries at a time; after that it streams them (thesis §10.2.2).
 	probing  bool
 	waiting  bool  // a probe is on its way
 	sent     Index // the last entry that was sent
@@ -47,6 +47,8 @@ func (l leaderState) clone(ids []ServerID) leaderState {
 }
 
 // becomeLeader enters the Leaders rules of Figure 2.
+//
+// Departure: the initial heartbeat of Figure 2 is not empty: it brings the no-op.
 func (r *Raft) becomeLeader() {
 	r.tracef("elected leader of term %d", r.currentTerm)
 	r.role, r.leaderID = Leader, r.cfg.ID
@@ -54,13 +56,15 @@ func (r *Raft) becomeLeader() {
 	r.candidate = candidateState{}
 	r.leader = leaderState{}
 	r.trackServers()
-	// A leader cannot tell which entries of earlier terms are committed until
-	// it has committed one of its own (§5.4.2, §8).
+	// A leader has all committed entries, but does not know which those are.
+	// To find out, it commits a blank no-op entry at the start of its term (§8).
 	r.leader.termStart = r.appendAsLeader(Entry{}).Index
 }
 
-// trackServers makes progress agree with the configuration. It always holds
-// the leader itself, which may manage a cluster that it is not part of (§6).
+// trackServers makes progress agree with the configuration: nextIndex is
+// initialized to leader last log index + 1, matchIndex to 0 (Figure 2). It always
+// holds the leader itself, which may manage a cluster that does not include
+// itself; then it does not count itself in majorities (§6, thesis §4.2.2).
 // A server that comes, or comes back, starts from nothing: what it answered to
 // earlier rounds, perhaps before it was removed, does not count.
 func (r *Raft) trackServers() {
@@ -84,8 +88,8 @@ func (r *Raft) appendAsLeader(e Entry) EntryID {
 	e.EntryID = EntryID{r.log.lastIndex() + 1, r.currentTerm}
 	r.log.add([]Entry{e})
 	if e.Config != nil {
-		// A server uses the latest configuration in its log, regardless of
-		// whether the entry is committed (§6).
+		// A server always uses the latest configuration in its log, regardless
+		// of whether the entry is committed (§6, thesis §4.1).
 		r.config, r.configIndex = *e.Config, e.Index
 		r.tracef("configuration %v from %d on", r.config, e.Index)
 		r.trackServers()
@@ -93,15 +97,19 @@ func (r *Raft) appendAsLeader(e Entry) EntryID {
 	return e.EntryID
 }
 
-// tickLeader sends heartbeats during idle periods, and steps down when an
-// election timeout passes without a round that a quorum answered
-// (CheckQuorum, thesis §6.2).
+// tickLeader sends heartbeats: repeat during idle periods to prevent election
+// timeouts (Figure 2, §5.2). A leader steps down if an election timeout elapses
+// without a successful round of heartbeats to a majority (thesis §6.2).
+//
+// Departure: it looks once in an election timeout, so that two may have elapsed.
 func (r *Raft) tickLeader() {
 	for _, id := range r.config.Servers() {
 		r.leader.progress[id].silent++
 	}
 	if r.leader.transferTicks++; r.leader.transferTicks >= r.cfg.ElectionTicks {
-		r.leader.transferee = None // it did not take over in time (thesis §3.10)
+		// If leadership transfer does not complete after about an election
+		// timeout, the prior leader aborts the transfer (thesis §3.10).
+		r.leader.transferee = None
 	}
 	if r.elapsed%r.cfg.HeartbeatTicks == 0 {
 		r.leader.round++
@@ -198,6 +206,9 @@ func (r *Raft) handleAppendEntries(m Message, req AppendEntries) {
 	r.acknowledge(m.From, AppendEntriesResponse{Success: true, Match: lastNew, PrevLogIndex: prev.Index, Round: req.Round})
 }
 
+// appendAsFollower also lets the configuration follow the log: if an entry that
+// changed it is removed, the server falls back to the previous configuration in
+// its log (thesis §4.1).
 func (r *Raft) appendAsFollower(entries []Entry) {
 	last := r.log.lastIndex()
 	first := r.log.append(entries)
@@ -223,7 +234,9 @@ func (r *Raft) notStableFrom(i Index) {
 	}
 }
 
-// acknowledge tells the leader how far our logs agree. The entries are a
+// acknowledge tells the leader how far our logs agree.
+//
+// Departure: a follower may answer one AppendEntries twice. Its entries are a
 // promise, and wait for the disk; that we heard this round is none, and a slow
 // disk must not make a leader believe that it lost its quorum.
 func (r *Raft) acknowledge(leader ServerID, ack AppendEntriesResponse) {

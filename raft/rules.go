@@ -24,7 +24,8 @@ func (r *Raft) rules() {
 
 // hasWon: if votes received from majority of servers: become leader. A
 // candidate's own vote is a promise like any other, and counts once it is
-// durable; so every leader's term is durable, and its requests need not wait.
+// durable; so every leader's term is durable, and its requests need not wait
+// (Figure 2, §5.2).
 func (r *Raft) hasWon() bool {
 	return r.config.hasQuorum(func(id ServerID) bool {
 		if id == r.cfg.ID && r.role == Candidate && r.durable != r.hardState() {
@@ -45,8 +46,13 @@ func (r *Raft) advanceCommitIndex() {
 	}
 }
 
-// advanceConfig moves a membership change on once its entry is committed:
-// from C-old,new to C-new, and then out of office if C-new excludes us (§6).
+// advanceConfig moves a membership change on once its entry is committed. Once
+// C-old,new has been committed, the leader creates a log entry describing C-new,
+// whoever began the change (§6, thesis §4.3). A leader that is removed from the
+// configuration steps down once the C-new entry is committed (thesis §4.2.2).
+//
+// Departure: before that it sends the most up-to-date voter TimeoutNow, so that
+// the cluster need not wait for an election timeout.
 func (r *Raft) advanceConfig() {
 	switch {
 	case r.configIndex > r.commitIndex:
@@ -56,14 +62,14 @@ func (r *Raft) advanceConfig() {
 		r.appendAsLeader(Entry{Config: &next})
 	case !r.config.IsVoter(r.cfg.ID):
 		r.tracef("no longer a voter: stepping down")
-		r.send(r.mostUpToDate(), TimeoutNow{}) // spare the others the election timeout
+		r.send(r.mostUpToDate(), TimeoutNow{})
 		r.becomeFollower(r.currentTerm, None)
 	}
 }
 
-// advanceReads starts one round of heartbeats for all reads that have come
-// since the last, and answers those whose round a quorum has acknowledged: no
-// newer leader can have existed when they arrived (thesis §6.4).
+// advanceReads issues a new round of heartbeats for all reads that have come
+// since the last, and waits for acknowledgments from a majority of the cluster:
+// no newer leader can have existed when the round began (thesis §6.4, step 3).
 func (r *Raft) advanceReads() {
 	if n := len(r.leader.reads); n > 0 && r.leader.reads[n-1].round > r.leader.round {
 		r.leader.round++
@@ -86,8 +92,9 @@ func (r *Raft) quorumRound() uint64 {
 	return quorumMin(r.config, func(id ServerID) uint64 { return r.leader.progress[id].ackedRound })
 }
 
-// advanceTransfer lets the target of a transfer go ahead once it has our
-// whole log (thesis §3.10).
+// advanceTransfer: the prior leader fully updates the target server's log to
+// match its own, using normal log replication, and then sends a TimeoutNow
+// request to the target server (thesis §3.10, steps 2 and 3).
 func (r *Raft) advanceTransfer() {
 	to := r.leader.transferee
 	if p := r.leader.progress[to]; p != nil && !r.leader.transferIsSent && p.matchIndex == r.log.lastIndex() {
@@ -98,7 +105,8 @@ func (r *Raft) advanceTransfer() {
 
 // replicate: if last log index ≥ nextIndex for a follower: send AppendEntries
 // RPC with log entries starting at nextIndex (§5.3). It also spreads a new
-// commitIndex and, as heartbeat, a new round.
+// commitIndex and, as heartbeat, a new round. Entries go to all servers in both
+// configurations (thesis §4.3), and to learners (thesis §4.2.1).
 func (r *Raft) replicate() {
 	for _, id := range r.config.Servers() {
 		if id == r.cfg.ID {

@@ -1,8 +1,9 @@
 package raft
 
 // Compact tells the server that the state machine has durably saved its state
-// as s. The log no longer needs entries up to there, but keeps some more
-// before, so that a follower a little behind need not be sent the snapshot (§7).
+// as s: it may delete all log entries up through the last included index (§7).
+// It keeps the last few, so that a follower a little behind need not be sent the
+// snapshot.
 func (r *Raft) Compact(s SnapshotMeta, keep Index) {
 	if s.LastIncludedIndex <= r.log.snapshot.LastIncludedIndex || s.LastIncludedIndex > r.lastApplied {
 		return // an installed snapshot came first
@@ -12,6 +13,8 @@ func (r *Raft) Compact(s SnapshotMeta, keep Index) {
 	r.out.Persist.Discard = r.log.base.Index
 }
 
+// sendInstallSnapshot: the leader has already discarded the next log entry that
+// it needs to send to a follower (§7).
 func (r *Raft) sendInstallSnapshot(to ServerID, p *progress) {
 	s := r.log.snapshot
 	r.tracef("%s needs entry %d, which is gone: sending it the snapshot up to %d", to, p.nextIndex, s.LastIncludedIndex)
@@ -30,8 +33,11 @@ func (r *Raft) SnapshotDone(to ServerID) {
 }
 
 // handleInstallSnapshot is the InstallSnapshot receiver of Figure 13, after the
-// transport has seen to rules 2 to 5. Its answer is that of an AppendEntries
-// that brought the log to the same point.
+// transport has seen to rules 2 to 5: the snapshot file is complete. Its answer is
+// that of an AppendEntries that brought the log to the same point.
+//
+// Departure: a snapshot that describes a prefix of our log is not installed; all
+// that it says is that the prefix is committed.
 func (r *Raft) handleInstallSnapshot(m Message, req InstallSnapshot) {
 	// 1. Reply immediately if term < currentTerm.
 	if m.Term < r.currentTerm {

@@ -66,12 +66,16 @@ type Saved struct {
 
 // Bootstrap returns what the first servers of a new cluster start from: an
 // empty log, and a configuration that all of them must be given alike.
+//
+// Departure: the first configuration is not an entry of the log, as thesis §4.4
+// recommends, but that of a snapshot of nothing. Each founder starts from it.
 func Bootstrap(voters ...ServerID) Saved {
 	return Saved{Snapshot: SnapshotMeta{Config: Configuration{Voters: voters}}}
 }
 
-// compareUpToDate decides which of two logs is more up-to-date, given their
-// last entries: the later term wins, and in equal terms the longer log (§5.4.1).
+// compareUpToDate decides which of two logs is more up-to-date: if the logs
+// have last entries with different terms, then the log with the later term is; if
+// they end with the same term, then whichever log is longer is (§5.4.1).
 func compareUpToDate(a, b EntryID) int {
 	return cmp.Or(cmp.Compare(a.Term, b.Term), cmp.Compare(a.Index, b.Index))
 }
