@@ -138,6 +138,7 @@ func TestPreVoteChangesNothingWhereItIsAsked(t *testing.T) {
 			s.Entries = entriesFrom(1, 3)
 		})
 		r.unheard = c.unheard
+		r.elapsed = 7
 		elapsed := r.elapsed
 		r.Step(Message{"b", "a", 3, RequestPreVote{c.next, c.last.Index, c.last.Term}})
 		got := bodies[RequestPreVoteResponse](settle(r))
@@ -147,5 +148,61 @@ func TestPreVoteChangesNothingWhereItIsAsked(t *testing.T) {
 		if r.hardState() != (HardState{3, "c"}) || r.elapsed != elapsed || r.role != Follower {
 			t.Errorf("%s: the server changed", c.name)
 		}
+	}
+}
+
+// Timeouts are spread over [n, 2n), from one to the next and from one server to
+// another, so that servers that lost their leader together do not all stand
+// together (§5.2).
+func TestElectionTimeoutsDiffer(t *testing.T) {
+	t.Parallel()
+	first, later := map[int]bool{}, map[int]bool{}
+	for seed := range uint64(100) {
+		r := newServer("abc", func(c *Config, _ *Saved) { c.Seed = seed })
+		first[r.timeout] = true
+		for range 3 {
+			r.resetElectionTimer()
+			later[r.timeout] = true
+			if r.timeout < r.cfg.ElectionTicks || r.timeout >= 2*r.cfg.ElectionTicks {
+				t.Fatalf("seed %d: a timeout of %d ticks, want from %d up to %d", seed, r.timeout, r.cfg.ElectionTicks, 2*r.cfg.ElectionTicks)
+			}
+		}
+	}
+	if len(first) < 10 || len(later) < 10 {
+		t.Errorf("100 servers drew %d different first timeouts and %d later ones, want all 10", len(first), len(later))
+	}
+}
+
+// A server may have been made a voter without having heard of it. Its vote may be
+// the one that is missing (thesis §4.2.3).
+func TestALearnerVotesWhenAsked(t *testing.T) {
+	t.Parallel()
+	for _, config := range []Configuration{{Voters: ids("bcd"), Learners: ids("a")}, {Voters: ids("bcd")}, {}} {
+		r := newServer("", func(_ *Config, s *Saved) { s.Snapshot.Config = config })
+		r.Step(Message{"b", "a", 5, RequestPreVote{NextTerm: 6}})
+		r.Step(Message{"b", "a", 6, RequestVote{}})
+		sent := settle(r)
+		pre, vote := bodies[RequestPreVoteResponse](sent), bodies[RequestVoteResponse](sent)
+		if len(pre) != 1 || !pre[0].VoteGranted || len(vote) != 1 || !vote[0].VoteGranted {
+			t.Errorf("%v: got %v and %v", config, pre, vote)
+		}
+	}
+}
+
+// A transfer that was under way when a leader was deposed is not under way when it
+// leads again (thesis §3.10).
+func TestATransferEndsWithLeadership(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "abc", nil)
+	if err := r.TransferLeadership("b"); err != nil {
+		t.Fatal(err)
+	}
+	r.Step(Message{"c", "a", r.currentTerm + 1, AppendEntriesResponse{}})
+	if settle(r); r.role != Follower || r.Status().Transferee != None {
+		t.Errorf("deposed: %v, transfer to %q", r.role, r.Status().Transferee)
+	}
+	elect(t, r)
+	if _, err := r.Propose(nil); err != nil || r.Status().Transferee != None {
+		t.Errorf("leader again: %v, transfer to %q", err, r.Status().Transferee)
 	}
 }

@@ -30,6 +30,13 @@ func newServer(voters string, change func(*Config, *Saved)) *Raft {
 func newLeader(t *testing.T, voters string, change func(*Config, *Saved)) *Raft {
 	t.Helper()
 	r := newServer(voters, change)
+	elect(t, r)
+	return r
+}
+
+// elect lets r time out and all others vote for it.
+func elect(t *testing.T, r *Raft) {
+	t.Helper()
 	for range 2 * r.cfg.ElectionTicks {
 		if r.Tick(); r.role != Follower {
 			break
@@ -49,7 +56,6 @@ func newLeader(t *testing.T, voters string, change func(*Config, *Saved)) *Raft 
 	if r.role != Leader {
 		t.Fatalf("a is %v", r.role)
 	}
-	return r
 }
 
 // ack lets another server acknowledge r's log up to match, in the latest round.

@@ -107,6 +107,65 @@ func TestAFollowerCommitsOnlyWhatTheMessageCovers(t *testing.T) {
 	}
 }
 
+// What the follower's log holds beyond the request may be another leader's.
+func TestAFollowerAcknowledgesOnlyWhatTheMessageCovers(t *testing.T) {
+	t.Parallel()
+	r := newServer("abc", func(_ *Config, s *Saved) {
+		s.HardState.CurrentTerm, s.Entries = 2, entriesFrom(1, 1, 1, 1, 1)
+	})
+	for _, c := range []struct {
+		req  AppendEntries
+		want EntryID
+	}{
+		{AppendEntries{PrevLogIndex: 2, PrevLogTerm: 1}, EntryID{2, 1}},
+		{AppendEntries{PrevLogIndex: 1, PrevLogTerm: 1, Entries: entriesFrom(2, 1, 1)}, EntryID{3, 1}},
+		{AppendEntries{}, EntryID{}},
+	} {
+		r.Step(Message{"b", "a", 2, c.req})
+		acks := bodies[AppendEntriesResponse](settle(r))
+		if len(acks) != 1 || !acks[0].Success || acks[0].Match != c.want {
+			t.Errorf("%+v: got %+v, want success up to %v", c.req, acks, c.want)
+		}
+	}
+}
+
+func TestCommitIndexNeverFalls(t *testing.T) {
+	t.Parallel()
+	r := newServer("abc", func(_ *Config, s *Saved) {
+		s.HardState.CurrentTerm, s.Entries = 2, entriesFrom(1, 1, 1, 1, 1)
+	})
+	for _, late := range []AppendEntries{
+		{PrevLogIndex: 4, PrevLogTerm: 1, LeaderCommit: 3},
+		{PrevLogIndex: 4, PrevLogTerm: 1, LeaderCommit: 2},
+		{PrevLogIndex: 1, PrevLogTerm: 1, LeaderCommit: 3},
+		{LeaderCommit: 3},
+	} {
+		r.Step(Message{"b", "a", 2, late})
+		if settle(r); r.commitIndex != 3 {
+			t.Fatalf("after %+v: commitIndex %d, want 3", late, r.commitIndex)
+		}
+	}
+}
+
+// A snapshot's configuration is that of its last entry, though a later one may
+// be in force already (§7).
+func TestASnapshotHoldsTheConfigurationOfItsIndex(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "ab", nil)
+	ack(r, "b", 1)
+	before := r.Status().Config
+	if _, err := r.ProposeConfig(ids("ab"), ids("c")); err != nil {
+		t.Fatal(err)
+	}
+	settle(r)
+	r.Compact(SnapshotMeta{1, 1, before}, 0)
+	r.Step(Message{"c", "a", r.currentTerm, AppendEntriesResponse{PrevLogIndex: 2, Round: r.leader.round}}) // c has nothing
+	sent := bodies[InstallSnapshot](settle(r))
+	if len(sent) != 1 || members(sent[0].Snapshot.Config) != members(before) {
+		t.Errorf("sent %+v, want the snapshot with %v", sent, before)
+	}
+}
+
 // A refused probe is repeated at once, not with the next heartbeat.
 func TestARefusedProbeIsRepeatedAtOnce(t *testing.T) {
 	t.Parallel()
