@@ -177,6 +177,24 @@ func TestSlowStateMachineDelaysNoHeartbeat(t *testing.T) {
 	})
 }
 
+// TestAReadWaitsForWhatItMustSee: where a slow disk keeps an entry from being
+// applied, a read that must see it waits.
+func TestAReadWaitsForWhatItMustSee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.propose("before")
+		slow := c.follower()
+		slow.disk.setLatency(timeout)
+		want := c.propose("written")
+		if _, err := slow.Barrier(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := slow.machine.len(); got < want {
+			t.Errorf("%s has applied %d commands after a barrier, want at least %d", slow.id, got, want)
+		}
+	})
+}
+
 // TestIsolatedLeaderAnswersNothing: in the minority neither reads nor writes
 // complete; the write's slot goes to another entry, and its client hears that
 // it had no effect (N5, K4).
