@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +61,40 @@ func TestDeleteAndCompareAndSetAnswerAsTheContractSays(t *testing.T) {
 	}
 	_, err := s.client.Get(ctx, &kvorumv1.GetRequest{Key: "k"})
 	expectReason(t, err, "KEY_NOT_FOUND", "definite")
+}
+
+// Clients that compare with the value they read, at any server and at the same
+// time, count together without losing a step.
+func TestConcurrentComparisonsLoseNoUpdate(t *testing.T) {
+	t.Parallel()
+	const each = 20
+	c := newCluster(t, 3)
+	c.servers[0].set(t, "counter", "0")
+	var counting sync.WaitGroup
+	for _, s := range c.servers {
+		counting.Go(func() {
+			for n := 0; n < each; {
+				at, err := s.client.Get(t.Context(), &kvorumv1.GetRequest{Key: "counter"})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				value, _ := strconv.Atoi(string(at.GetValue()))
+				resp, err := s.client.CompareAndSet(t.Context(), &kvorumv1.CompareAndSetRequest{Key: "counter",
+					Expected: &kvorumv1.Expected{State: &kvorumv1.Expected_Value{Value: at.GetValue()}},
+					Value:    strconv.AppendInt(nil, int64(value+1), 10)})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if resp.GetSwapped() {
+					n++
+				}
+			}
+		})
+	}
+	counting.Wait()
+	c.servers[0].expectValue(t, "counter", strconv.Itoa(each*len(c.servers)), nil)
 }
 
 func TestListIsOrderedAndPaged(t *testing.T) {
