@@ -42,7 +42,7 @@ lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean
 proto: ## regenerate the Go code of the .proto files (1 s)
 	proto/generate.sh
 
-linearizability: ## clients against real servers that are killed, paused and cut off: 20 seeds of each (6 min)
+linearizability: ## clients against real servers that are killed, paused and cut off: 20 seeds of each (8 min)
 	go test -count=1 -v -timeout 60m ./linearizability -histories 20
 
 fuzz: ## each fuzz target in turn for FUZZTIME, 30s unless set
