@@ -88,35 +88,55 @@ func (c *cluster) leaderOrAny() *server {
 	return c.any()
 }
 
-// every does f again and again during the chaos, mean apart.
-func (c *cluster) every(mean time.Duration, f func()) {
+// stream is a source of randomness that no other purpose draws from.
+func stream(seed, purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, purpose)) }
+
+// every does the action f again and again during the chaos, mean apart. When,
+// and what an action draws, does not depend on those that are left out.
+func (c *cluster) every(kind uint64, mean time.Duration, f func()) {
 	if mean == 0 {
 		return
 	}
-	c.after(c.around(mean), func() {
-		if !c.healed {
-			f()
-			c.every(mean, f)
-		}
-	})
+	times := stream(c.seed, kind)
+	var plan func()
+	plan = func() {
+		c.after(time.Duration(times.ExpFloat64()*float64(mean)), func() {
+			if !c.healed {
+				c.act(f)
+				plan()
+			}
+		})
+	}
+	plan()
+}
+
+func (c *cluster) act(f func()) {
+	n := c.actions
+	c.actions++
+	if !c.dropped[n] {
+		others := c.rand
+		c.rand = stream(c.seed, 1<<32+uint64(n))
+		f()
+		c.rand = others
+	}
 }
 
 // unleash starts the clients and the nemesis.
 func (c *cluster) unleash() {
 	m := c.mix
-	c.every(m.proposeEvery, func() { c.clients.propose(c, c.any()) })
-	c.every(m.readEvery, func() { c.clients.read(c, c.any()) })
-	c.every(m.reconfigure, c.reconfigure)
-	c.every(m.transfer, c.transfer)
-	c.every(m.partition, c.partition)
-	c.every(m.crash, func() { c.crashIfUp(c.leaderOrAny()) })
-	c.every(m.allCrash, func() {
+	c.every(1, m.proposeEvery, func() { c.clients.propose(c, c.any()) })
+	c.every(2, m.readEvery, func() { c.clients.read(c, c.any()) })
+	c.every(3, m.reconfigure, c.reconfigure)
+	c.every(4, m.transfer, c.transfer)
+	c.every(5, m.partition, c.partition)
+	c.every(6, m.crash, func() { c.crashIfUp(c.leaderOrAny()) })
+	c.every(7, m.allCrash, func() {
 		for _, s := range c.servers {
 			c.crashIfUp(s)
 		}
 	})
-	c.every(m.pause, func() { c.pause(c.leaderOrAny()) })
-	c.every(m.stall, func() {
+	c.every(8, m.pause, func() { c.pause(c.leaderOrAny()) })
+	c.every(9, m.stall, func() {
 		s := c.leaderOrAny()
 		s.disk.stuckUntil = c.now + c.around(3*ElectionTimeout)
 		c.tracef("%s's disk is stuck until %v", s.id, s.disk.stuckUntil)

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"kvorum/raft"
 )
@@ -60,7 +61,7 @@ type observer struct {
 	committedBy raft.Configuration      // whose quorum has the last of them
 	states      map[raft.Index]uint64   // of a state machine that has applied up to there
 	digest      uint64
-	err         error
+	err         *Violation
 }
 
 type vote struct {
@@ -90,7 +91,8 @@ func (o *observer) prefix(last raft.Index) []slot {
 
 func (o *observer) fail(format string, args ...any) {
 	if o.err == nil {
-		o.err = fmt.Errorf(format, args...)
+		name, _, _ := strings.Cut(format, ": ")
+		o.err = &Violation{Invariant: name, Text: fmt.Sprintf(format, args...)}
 	}
 }
 

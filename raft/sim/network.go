@@ -20,7 +20,7 @@ func (c *cluster) send(s *server, m raft.Message) {
 	c.observer.sent(s, m)
 	c.countMessage(m)
 	if c.trace != nil {
-		c.tracef("  %s -> %s t%d %T%+v", m.From, m.To, m.Term, m.Body, m.Body)
+		c.tracef("  %s", describe(m))
 	}
 	if snapshot, ok := m.Body.(raft.InstallSnapshot); ok {
 		c.counts[SnapshotSent]++

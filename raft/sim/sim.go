@@ -37,31 +37,62 @@ const (
 	ElectionTimeout = electionTicks * tickTime
 )
 
+// Options say what to play.
+type Options struct {
+	Seed  uint64
+	Trace func(line string) // is given a line for everything that happens; may be nil
+	Until time.Duration     // stop at this virtual time; 0: play to the end
+	Drop  []int             // numbers of actions, from 0, that are left out
+}
+
 // Result is what a run found out.
 type Result struct {
 	Seed    uint64
-	Err     error         // the first invariant that broke, or what did not settle
+	Err     error         // a *Violation: the first invariant that broke, or what did not settle
 	Digest  uint64        // of every observation in turn: equal for equal runs
 	Events  int           // inputs, completions and faults played
 	Time    time.Duration // virtual
 	Settled time.Duration // virtual, from the end of the faults until all was well
 	Counts  map[Situation]int
+	Actions int // of clients and faults; each has a number below this one
 }
+
+// Violation is an invariant that broke.
+type Violation struct {
+	Invariant string        // which one, without the particulars
+	At        time.Duration // virtual
+	Text      string
+}
+
+func (v *Violation) Error() string { return fmt.Sprintf("at %v: %s", v.At, v.Text) }
 
 // Run plays seed. If trace is not nil it is given a line for everything that
 // happens. It returns within a second or so of real time.
-func Run(seed uint64, trace func(line string)) (res Result) {
-	c := newCluster(seed, trace)
+func Run(seed uint64, trace func(line string)) Result {
+	return Play(Options{Seed: seed, Trace: trace})
+}
+
+// Play plays a run, or what Options leave of it.
+func Play(o Options) (res Result) {
+	c := newCluster(o)
 	defer func() {
-		res = Result{seed, c.observer.err, c.observer.digest, c.played, c.now, c.settled, c.counts}
 		if p := recover(); p != nil { // the core names broken invariants itself
 			c.tracef("%s", debug.Stack())
-			res.Err = fmt.Errorf("at %v: %v", c.now, p)
+			c.observer.fail("panic: %v", p)
+		}
+		res = Result{o.Seed, nil, c.observer.digest, c.played, c.now, c.settled, c.counts, c.actions}
+		if err := c.observer.err; err != nil {
+			c.tracef("%s", err.Text)
+			err.At, res.Err = c.now, err
 		}
 	}()
 	c.unleash()
-	c.playUntil(chaosTime)
-	if c.observer.err == nil {
+	end := chaosTime
+	if o.Until > 0 {
+		end = min(end, o.Until)
+	}
+	c.playUntil(end)
+	if c.observer.err == nil && (o.Until == 0 || o.Until > chaosTime) {
 		c.settle()
 	}
 	return
@@ -69,7 +100,10 @@ func Run(seed uint64, trace func(line string)) (res Result) {
 
 // cluster is the servers and the world they run in.
 type cluster struct {
+	seed     uint64
 	rand     *rand.Rand
+	actions  int          // begun or left out
+	dropped  map[int]bool // the numbers of those that are left out
 	now      time.Duration
 	events   events
 	played   int
@@ -99,10 +133,13 @@ type server struct {
 	asked   raft.Term   // in which it was told to take over leadership
 }
 
-func newCluster(seed uint64, trace func(string)) *cluster {
+func newCluster(o Options) *cluster {
 	c := &cluster{
-		rand: rand.New(rand.NewPCG(seed, 0)), trace: trace,
+		seed: o.Seed, rand: stream(o.Seed, 0), trace: o.Trace, dropped: map[int]bool{},
 		network: network{cut: map[link]bool{}}, observer: newObserver(), counts: map[Situation]int{}, clients: newClients(),
+	}
+	for _, n := range o.Drop {
+		c.dropped[n] = true
 	}
 	c.mix = drawMix(c.rand)
 	c.tracef("%+v", c.mix)
@@ -277,7 +314,9 @@ func (c *cluster) playUntil(end time.Duration) {
 		c.played++
 		e.do()
 	}
-	c.now = max(c.now, end)
+	if c.observer.err == nil {
+		c.now = max(c.now, end)
+	}
 }
 
 func (c *cluster) tracef(format string, args ...any) {
