@@ -11,7 +11,7 @@ CONCURRENT = ./raft/node/... ./raft/wal/... ./kv/... ./discovery/... ./rpc/... .
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race durability lint proto linearizability fuzz bench clean
+.PHONY: help build run test race durability lint proto linearizability mutants fuzz bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ proto: ## regenerate the Go code of the .proto files (1 s)
 
 linearizability: ## clients against real servers that are killed, paused and cut off: 20 seeds of each (8 min)
 	go test -count=1 -v -timeout 60m ./linearizability -histories 20
+
+mutants: ## break one rule at a time, 66 of them: every time a test must notice (4 min)
+	go run ./raft/mutants/cmd
 
 fuzz: ## each fuzz target in turn for FUZZTIME, 30s unless set
 	@go vet ./... # a package that does not build would seem to have no targets

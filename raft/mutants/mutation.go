@@ -38,6 +38,12 @@ type Test struct {
 	Flags   []string // -run TestX -seeds 10
 }
 
+// ParseTest reads a test as String writes it.
+func ParseTest(s string) Test {
+	words := append(strings.Fields(s), "")
+	return Test{words[0], words[1 : len(words)-1]}
+}
+
 func (t Test) String() string {
 	return strings.Join(append([]string{t.Package}, t.Flags...), " ")
 }

@@ -55,8 +55,7 @@ func (m *Mutation) parseLine(line string) error {
 	case key == "violates":
 		m.Violates = value
 	case key == "caught by":
-		words := strings.Fields(value)
-		m.CaughtBy = Test{words[0], words[1:]}
+		m.CaughtBy = ParseTest(value)
 	default:
 		return fmt.Errorf("%q is no part of a mutation", line)
 	}

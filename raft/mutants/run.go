@@ -32,7 +32,12 @@ type Result struct {
 // passes it goes on to all tests of the packages that were changed, and to the
 // simulator. Where verbose is not nil it is told what is run, and given what
 // that prints.
-func Run(ctx context.Context, m Mutation, verbose io.Writer) (res Result) {
+func Run(ctx context.Context, m Mutation, verbose io.Writer) Result {
+	return Try(ctx, m, m.tests(), verbose)
+}
+
+// Try is Run with the given tests.
+func Try(ctx context.Context, m Mutation, tests []Test, verbose io.Writer) (res Result) {
 	begun := time.Now()
 	defer func() { res.Duration = time.Since(begun) }()
 	dir, err := os.MkdirTemp("", "kvorum-mutant-")
@@ -44,7 +49,7 @@ func Run(ctx context.Context, m Mutation, verbose io.Writer) (res Result) {
 	if err != nil {
 		return Result{Err: err}
 	}
-	for _, t := range m.tests() {
+	for _, t := range tests {
 		v, err := runTest(ctx, t, dir, overlay, verbose)
 		if err != nil {
 			return Result{Err: fmt.Errorf("mutants: %s: %w", m.Name, err), Output: v.output}

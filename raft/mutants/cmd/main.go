@@ -4,12 +4,16 @@
 //	go run ./raft/mutants/cmd               all of them
 //	go run ./raft/mutants/cmd 16 17         these, with what the tests print
 //	go run ./raft/mutants/cmd half-is-a-quorum
+//	go run ./raft/mutants/cmd -by './raft/sim -run TestSeeds -seeds 300' 16
+//
+// The last tries one test in the place of those that would notice.
 //
 // Exit status: 0, all are caught; 1, not so; 2, wrong usage.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -26,11 +30,17 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("mutants", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	by := flags.String("by", "", "try only this `test`: a package and flags of go test")
+	if flags.Parse(args) != nil {
+		return 2
+	}
 	all, verbose := mutants.All(), io.Writer(nil)
-	if len(args) > 0 {
+	if flags.NArg() > 0 {
 		all, verbose = nil, stdout
 	}
-	for _, arg := range args {
+	for _, arg := range flags.Args() {
 		m, ok := mutants.Find(arg)
 		if !ok {
 			fmt.Fprintf(stderr, "there is no mutation %q: see raft/mutants/zoo.txt\n", arg)
@@ -38,23 +48,36 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		all = append(all, m)
 	}
+	try := mutants.Run
+	if *by != "" {
+		only := mutants.ParseTest(*by)
+		for i := range all {
+			all[i].CaughtBy = only
+		}
+		try = func(ctx context.Context, m mutants.Mutation, verbose io.Writer) mutants.Result {
+			return mutants.Try(ctx, m, []mutants.Test{only}, verbose)
+		}
+	}
 	begun := time.Now()
 	if err := mutants.Check(ctx, all, nil); err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
 	fmt.Fprintf(stdout, "without a mutation all tests pass (%.0f s)\n", time.Since(begun).Seconds())
-	return runAll(ctx, all, stdout, verbose)
+	return runAll(ctx, all, try, stdout, verbose)
 }
 
-func runAll(ctx context.Context, all []mutants.Mutation, stdout, verbose io.Writer) int {
+// trial breaks kvorum in one way, and runs tests.
+type trial func(context.Context, mutants.Mutation, io.Writer) mutants.Result
+
+func runAll(ctx context.Context, all []mutants.Mutation, try trial, stdout, verbose io.Writer) int {
 	caught := 0
 	var survivors []mutants.Mutation
 	for _, m := range all {
 		if verbose != nil {
 			fmt.Fprintf(stdout, "\n%d %s: %s\n%s", m.Number, m.Name, m.Rule, m.Diff())
 		}
-		r := mutants.Run(ctx, m, verbose)
+		r := try(ctx, m, verbose)
 		if ctx.Err() != nil {
 			return 1
 		}
