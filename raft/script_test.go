@@ -30,6 +30,7 @@ var update = flag.Bool("update", false, "rewrite testdata with what the scripts 
 //	compact S1 upto N keep M
 //	deliver|drop|duplicate [N] [Kind ...] [S1->S2 ...] [among S1 S2 ...]
 //	hold S1    persist S1    crash S1    restart S1
+//	gather S1  perform S1        inputs in between are recorded, and decided together
 //	mark       rewind        logs        status S1      network
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -152,10 +153,13 @@ func (s *stage) doServer(command string, id ServerID, r *Raft, args []string) er
 	switch command {
 	case "crash":
 		delete(s.servers, id)
-		s.disks[id].writes, s.disks[id].held = nil, false
+		*s.disks[id] = scriptDisk{Saved: s.disks[id].Saved}
 		return nil
 	case "hold":
 		s.disks[id].held = true
+		return nil
+	case "gather":
+		s.disks[id].gathering = true
 		return nil
 	case "status":
 		s.printStatus(r.Status())
@@ -164,6 +168,8 @@ func (s *stage) doServer(command string, id ServerID, r *Raft, args []string) er
 		return s.elect(id, r, args)
 	case "persist":
 		s.disks[id].held = false
+	case "perform":
+		s.disks[id].gathering = false
 	case "tick":
 		n := 1
 		if len(args) > 0 {

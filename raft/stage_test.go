@@ -24,8 +24,9 @@ type stage struct {
 // scriptDisk is a disk, and the batches that it has not finished yet.
 type scriptDisk struct {
 	Saved
-	held   bool
-	writes []Persist
+	held      bool
+	writes    []Persist
+	gathering bool // its server takes inputs and is not asked for effects
 }
 
 func (s *stage) printf(format string, args ...any) { fmt.Fprintf(&s.out, format, args...) }
@@ -48,7 +49,7 @@ func (s *stage) start(id ServerID) {
 // perform carries out what a server asks for, until it asks for nothing.
 func (s *stage) perform(id ServerID) {
 	r, d := s.servers[id], s.disks[id]
-	for {
+	for !d.gathering {
 		fx := r.Effects()
 		if s.reasons {
 			for _, line := range fx.Trace {
