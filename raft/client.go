@@ -148,7 +148,7 @@ type PeerStatus struct {
 	MatchIndex   Index
 	NextIndex    Index
 	State        string // probe, replicate or snapshot
-	SinceContact int    // ticks since it last answered
+	SinceContact int    // ticks since it last answered; before it ever did, an election timeout and more
 }
 
 // Status returns the present state. It shares nothing with r.

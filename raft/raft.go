@@ -165,6 +165,7 @@ func (r *Raft) stepResponse(m Message) {
 func (r *Raft) becomeFollower(term Term, leader ServerID) {
 	if term > r.currentTerm {
 		r.currentTerm, r.votedFor = term, None
+		r.answeredRound = 0 // each leader counts its rounds from 1
 	}
 	if r.role != Follower {
 		r.resetElectionTimer()

@@ -65,6 +65,19 @@ func ack(r *Raft, from ServerID, match Index) {
 	settle(r)
 }
 
+// After an election the new leader has heard from nobody yet, and says so: an
+// operator must not take a dead server for one that can be counted on.
+func TestANewLeaderHasHeardFromNobody(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "abc", nil)
+	ack(r, "b", 1)
+	for _, p := range r.Status().Peers {
+		if heard := p.SinceContact < r.cfg.ElectionTicks; heard != (p.ID == "b") {
+			t.Errorf("%s was last heard from %d ticks ago", p.ID, p.SinceContact)
+		}
+	}
+}
+
 func bodies[T Body](sent []Message) (found []T) {
 	for _, m := range sent {
 		if b, ok := m.Body.(T); ok {

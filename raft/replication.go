@@ -29,7 +29,7 @@ type progress struct {
 
 	sentCommit Index
 	sentRound  uint64
-	silent     int // ticks since it last answered
+	silent     int // ticks since it last answered; before it ever did, an election timeout and more
 }
 
 func (l leaderState) clone(ids []ServerID) leaderState {
@@ -74,7 +74,7 @@ func (r *Raft) trackServers() {
 	for _, id := range r.tracked() {
 		p := old[id]
 		if p == nil {
-			p = &progress{nextIndex: r.log.lastIndex() + 1, probing: true, firstRound: r.leader.round}
+			p = &progress{nextIndex: r.log.lastIndex() + 1, probing: true, firstRound: r.leader.round, silent: r.cfg.ElectionTicks}
 		}
 		r.leader.progress[id] = p
 	}

@@ -2,9 +2,11 @@ package rpc
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
+	"kvorum/raft"
 	"kvorum/raft/node"
 	"kvorum/raft/wal"
 )
@@ -168,6 +170,36 @@ func TestRemovalThatWouldLeaveNoLiveQuorumIsRefused(t *testing.T) {
 	if _, err := leader.admin.RemoveServer(t.Context(), &kvorumv1.RemoveServerRequest{Id: down.name}); err != nil {
 		t.Errorf("the dead server cannot be removed: %v", err)
 	}
+}
+
+// The new leader has not heard yet that the old one is gone; it must not take
+// silence for life.
+func TestRemovalRightAfterAnElectionIsRefused(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3)
+	old := c.leader()
+	old.stop()
+	rest := slices.DeleteFunc(slices.Clone(c.servers), func(s *testServer) bool { return s == old })
+	var leader *testServer
+	eventually(t, "another leader", func() bool {
+		i := slices.IndexFunc(rest, func(s *testServer) bool { return s.node.Leadership().Role == raft.Leader })
+		if i >= 0 {
+			leader = rest[i]
+		}
+		return i >= 0
+	})
+	other := rest[0]
+	if other == leader {
+		other = rest[1]
+	}
+	eventually(t, "the first entry of the term", func() bool {
+		_, err := leader.admin.RemoveServer(t.Context(), &kvorumv1.RemoveServerRequest{Id: other.name})
+		if reasonOf(err) == "CHANGE_IN_PROGRESS" {
+			return false
+		}
+		expectReason(t, err, "UNSAFE_CHANGE", "definite")
+		return true
+	})
 }
 
 func TestLeadershipIsHandedOver(t *testing.T) {
