@@ -28,7 +28,7 @@ type Cluster interface {
 	Leadership() node.Leadership
 	Status(ctx context.Context) (node.Status, error)
 	Propose(ctx context.Context, command []byte) ([]byte, raft.EntryID, error)
-	ProposeConfig(ctx context.Context, voters, learners []raft.ServerID) (raft.EntryID, error)
+	ProposeConfig(ctx context.Context, from raft.Index, voters, learners []raft.ServerID) (raft.EntryID, error)
 }
 
 // Reconcile makes the cluster's configuration follow who is there, while this
@@ -102,7 +102,7 @@ func (r *Reconcile) step(ctx context.Context) (changed bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	if err := r.perform(ctx, c); err != nil {
+	if err := r.perform(ctx, s.ConfigIndex, c); err != nil {
 		return false, fmt.Errorf("%s: %w", c.what, err)
 	}
 	r.Log.Info("configuration: "+c.what, "id", s.ID, "term", s.Term)
@@ -124,10 +124,11 @@ func (r *Reconcile) view(s node.Status) view {
 	}
 }
 
-// perform proposes c and waits until it is committed.
-func (r *Reconcile) perform(ctx context.Context, c change) error {
+// perform proposes c, which was decided for the configuration at index from,
+// and waits until it is committed.
+func (r *Reconcile) perform(ctx context.Context, from raft.Index, c change) error {
 	if c.command == nil {
-		_, err := r.Cluster.ProposeConfig(ctx, slices.Clone(c.voters), slices.Clone(c.learners))
+		_, err := r.Cluster.ProposeConfig(ctx, from, slices.Clone(c.voters), slices.Clone(c.learners))
 		return err
 	}
 	_, _, err := r.Cluster.Propose(ctx, kv.Encode(c.command))

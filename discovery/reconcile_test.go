@@ -72,10 +72,13 @@ func (c *fakeCluster) Propose(_ context.Context, command []byte) ([]byte, raft.E
 	return nil, raft.EntryID{}, err
 }
 
-func (c *fakeCluster) ProposeConfig(_ context.Context, voters, learners []raft.ServerID) (raft.EntryID, error) {
+func (c *fakeCluster) ProposeConfig(_ context.Context, from raft.Index, voters, learners []raft.ServerID) (raft.EntryID, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.attempts++
+	if from != c.status.ConfigIndex {
+		return raft.EntryID{}, raft.ErrConfigInFlight
+	}
 	if c.err == nil {
 		c.status.Config = raft.Configuration{Voters: voters, Learners: learners}
 	}

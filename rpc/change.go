@@ -220,7 +220,7 @@ func (s *Server) changeConfig(ctx context.Context, change func(*raft.Configurati
 			if sameServers(wanted.Voters, st.Config.Voters) && sameServers(wanted.Learners, st.Config.Learners) {
 				return nil
 			}
-			_, err := s.node.ProposeConfig(ctx, wanted.Voters, wanted.Learners)
+			_, err := s.node.ProposeConfig(ctx, st.ConfigIndex, wanted.Voters, wanted.Learners)
 			if err == nil {
 				return nil
 			}

@@ -95,14 +95,15 @@ func (a *applier) applyEntry(e raft.Entry, p *proposal) error {
 	return nil
 }
 
-// answerReads answers the reads whose index has been applied. It compares
-// with every waiting read; only reads on a follower that lags have to wait.
+// answerReads answers the reads whose index has been applied, and forgets
+// those that nobody waits for any more. It looks at every waiting read; only
+// reads on a follower that lags have to wait.
 func (a *applier) answerReads() {
 	var waiting []*read
 	for _, r := range a.waiting {
 		if r.index <= a.at.LastIncludedIndex {
 			r.done <- nil
-		} else {
+		} else if r.ctx.Err() == nil {
 			waiting = append(waiting, r)
 		}
 	}

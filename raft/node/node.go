@@ -59,7 +59,7 @@ type Node struct {
 	changes   []*proposal              // of the configuration, committed as C-old,new
 	transfers []*transfer              // not yet over
 	newReads  []*read                  // not yet given to raft
-	reads     map[uint64]*readBatch    // not yet confirmed
+	reads     []*readBatch             // not yet confirmed
 	nextRead  uint64                   // never repeats, not even after a restart
 }
 
@@ -80,7 +80,6 @@ func New(cfg Config) *Node {
 		snapshots: make(chan raft.SnapshotMeta),
 		stopped:   make(chan struct{}),
 		proposals: map[raft.Index]*proposal{},
-		reads:     map[uint64]*readBatch{},
 		nextRead:  rand.Uint64(),
 	}
 	n.leadership.Store(&Leadership{})

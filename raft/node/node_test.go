@@ -292,17 +292,50 @@ func TestChangeOfConfiguration(t *testing.T) {
 				rest = append(rest, s.id)
 			}
 		}
-		if _, err := l.ProposeConfig(t.Context(), rest, nil); err != nil {
+		before, _ := l.Status(t.Context())
+		if _, err := l.ProposeConfig(t.Context(), before.ConfigIndex, rest, nil); err != nil {
 			t.Fatal(err)
 		}
 		s, _ := l.Status(t.Context())
 		if s.Config.Joint() || !slices.Equal(s.Config.Voters, rest) || s.ConfigIndex > s.CommitIndex {
 			t.Errorf("configuration %+v at %d, committed %d; want voters %v committed", s.Config, s.ConfigIndex, s.CommitIndex, rest)
 		}
-		if _, err := l.ProposeConfig(t.Context(), nil, nil); !errors.Is(err, raft.ErrInvalidConfig) {
+		if _, err := l.ProposeConfig(t.Context(), s.ConfigIndex, nil, nil); !errors.Is(err, raft.ErrInvalidConfig) {
 			t.Errorf("empty configuration: %v, want %v", err, raft.ErrInvalidConfig)
 		}
+		// Derived before the change, it would undo it.
+		all := before.Config.Voters
+		if _, err := l.ProposeConfig(t.Context(), before.ConfigIndex, all, nil); !errors.Is(err, raft.ErrConfigInFlight) {
+			t.Errorf("a change of an earlier configuration: %v, want %v", err, raft.ErrConfigInFlight)
+		}
 	})
+}
+
+// TestReadsOverASlowNetworkAreAnswered: an answer that comes after the read was
+// asked for again is still one.
+func TestReadsOverASlowNetworkAreAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.propose("before")
+		c.setLatency(timeout / 4) // a follower's read takes four times that
+		ctx, cancel := context.WithTimeout(t.Context(), 20*timeout)
+		defer cancel()
+		if _, err := c.follower().Barrier(ctx); err != nil {
+			t.Errorf("read on a follower: %v", err)
+		}
+	})
+}
+
+// TestAbandonedReadsAreForgotten: a client that asks for what will never be
+// applied costs nothing once it has gone.
+func TestAbandonedReadsAreForgotten(t *testing.T) {
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	a := applier{waiting: []*read{{ctx: gone, index: 1 << 60}, {ctx: t.Context(), index: 1 << 60}}}
+	a.answerReads()
+	if len(a.waiting) != 1 || a.waiting[0].ctx != t.Context() {
+		t.Errorf("%d reads wait, want the one whose client does", len(a.waiting))
+	}
 }
 
 // TestTakeSnapshot: it says what it wrote, and a failed one changes nothing.
@@ -341,8 +374,9 @@ func TestCallsAfterStop(t *testing.T) {
 type cluster struct {
 	t       *testing.T
 	servers []*server
-	mu      sync.Mutex // guards cut and each server's Node: the wire is used by every server
+	mu      sync.Mutex // guards what follows, and each server's Node: the wire is used by every server
 	cut     map[raft.ServerID]bool
+	latency time.Duration
 }
 
 type server struct {
@@ -356,7 +390,7 @@ type server struct {
 }
 
 func newCluster(t *testing.T, n int) *cluster {
-	c := &cluster{t: t, cut: map[raft.ServerID]bool{}}
+	c := &cluster{t: t, cut: map[raft.ServerID]bool{}, latency: time.Millisecond}
 	var ids []raft.ServerID
 	for i := range n {
 		ids = append(ids, NewID(fmt.Sprintf("n%d", i+1), "00"))
@@ -403,6 +437,12 @@ func (c *cluster) isolate(s *server, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cut[s.id] = cut
+}
+
+func (c *cluster) setLatency(l time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.latency = l
 }
 
 // leader returns the leader of the highest term, or nil.
@@ -473,14 +513,16 @@ func (c *cluster) expectSameState() {
 	})
 }
 
-// wire delivers messages after a millisecond; a snapshot takes its bytes along.
+// wire delivers messages after a while; a snapshot takes its bytes along.
 type wire struct {
 	c    *cluster
 	from raft.ServerID
 }
 
 func (w wire) Send(m raft.Message) {
-	time.AfterFunc(time.Millisecond, func() {
+	w.c.mu.Lock()
+	defer w.c.mu.Unlock()
+	time.AfterFunc(w.c.latency, func() {
 		w.c.mu.Lock()
 		defer w.c.mu.Unlock()
 		lost := w.c.cut[m.From] || w.c.cut[m.To]

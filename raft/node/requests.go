@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"kvorum/raft"
 )
@@ -42,14 +43,17 @@ type proposal struct {
 
 // read waits until the state machine reflects what it must.
 type read struct {
+	ctx   context.Context // once it ends nobody waits any more
 	index raft.Index
 	done  chan error // receives exactly one value
 }
 
-// readBatch is reads that were given to raft under one id.
+// readBatch is reads that were given to raft together: under one id, and under
+// further ones if the first answer was long in coming. Any of them will do.
 type readBatch struct {
 	reads []*read
-	since int // tick
+	ids   []uint64
+	since int // tick at which raft was last asked
 }
 
 type transfer struct {
@@ -104,10 +108,16 @@ func (n *Node) Propose(ctx context.Context, command []byte) ([]byte, raft.EntryI
 }
 
 // ProposeConfig changes the configuration to the given servers, and returns
-// once that is committed. Errors: those of raft.ProposeConfig and of Propose.
-func (n *Node) ProposeConfig(ctx context.Context, voters, learners []raft.ServerID) (raft.EntryID, error) {
+// once that is committed. The caller derived them from the configuration at
+// index from: if that is not the latest any more, nothing changes.
+// Errors: those of raft.ProposeConfig and of Propose.
+func (n *Node) ProposeConfig(ctx context.Context, from raft.Index, voters, learners []raft.ServerID) (raft.EntryID, error) {
 	p := &proposal{done: make(chan error, 1)}
 	err := n.do(ctx, p.done, func() {
+		if n.raft.Status().ConfigIndex != from {
+			p.done <- raft.ErrConfigInFlight
+			return
+		}
 		at, err := n.raft.ProposeConfig(voters, learners)
 		n.await(p, at, err)
 	})
@@ -121,7 +131,7 @@ func (n *Node) ProposeConfig(ctx context.Context, voters, learners []raft.Server
 // completed before the call, so that reading it is linearizable. It works on
 // every server. Errors: raft.ErrNoLeader, ErrStopped and those of ctx.
 func (n *Node) Barrier(ctx context.Context) (raft.Index, error) {
-	r := &read{done: make(chan error, 1)}
+	r := &read{ctx: ctx, done: make(chan error, 1)}
 	if err := n.do(ctx, r.done, func() { n.newReads = append(n.newReads, r) }); err != nil {
 		return 0, err
 	}
@@ -134,7 +144,7 @@ func (n *Node) WaitApplied(ctx context.Context, index raft.Index) error {
 	if n.Applied() >= index {
 		return nil
 	}
-	r := &read{index: index, done: make(chan error, 1)}
+	r := &read{ctx: ctx, index: index, done: make(chan error, 1)}
 	return n.do(ctx, r.done, func() { n.undone = append(n.undone, work{reads: []*read{r}}) })
 }
 
@@ -235,15 +245,23 @@ func (n *Node) decide(fx raft.Effects) work {
 		n.handed = fx.Committed[len(fx.Committed)-1].Index
 	}
 	for _, rd := range fx.Reads {
-		if b := n.reads[rd.ID]; b != nil {
-			delete(n.reads, rd.ID)
-			for _, r := range b.reads {
-				r.index = rd.Index
-			}
-			w.reads = append(w.reads, b.reads...)
-		}
+		w.reads = append(w.reads, n.confirmed(rd)...)
 	}
 	return w
+}
+
+// confirmed returns the reads that rd answers, none if they were answered before.
+func (n *Node) confirmed(rd raft.Read) []*read {
+	i := slices.IndexFunc(n.reads, func(b *readBatch) bool { return slices.Contains(b.ids, rd.ID) })
+	if i < 0 {
+		return nil
+	}
+	reads := n.reads[i].reads
+	n.reads = slices.Delete(n.reads, i, i+1)
+	for _, r := range reads {
+		r.index = rd.Index
+	}
+	return reads
 }
 
 // decided returns the proposal that waits for the result of e, if any. By the
@@ -309,30 +327,41 @@ func (n *Node) expire() {
 	n.changes = nil
 }
 
-// restartReads starts reads again that have waited for at least age ticks.
+// restartReads asks raft again for reads that have waited for at least age
+// ticks, except those that nobody waits for any more.
 func (n *Node) restartReads(age int) {
-	for id, b := range n.reads {
-		if n.now-b.since >= age {
-			delete(n.reads, id)
-			n.newReads = append(n.newReads, b.reads...)
+	n.reads = slices.DeleteFunc(n.reads, func(b *readBatch) bool {
+		if n.now-b.since < age {
+			return false
 		}
-	}
+		b.reads = slices.DeleteFunc(b.reads, func(r *read) bool { return r.ctx.Err() != nil })
+		return !n.ask(b)
+	})
 }
 
 // startReads gives raft all reads that have come since the last turn, as one.
 func (n *Node) startReads() {
-	if len(n.newReads) == 0 {
-		return
+	if b := (&readBatch{reads: n.newReads}); n.ask(b) {
+		n.reads = append(n.reads, b)
+	}
+	n.newReads = nil
+}
+
+// ask gives b to raft under a new id. It reports false if b is over: because
+// it is empty, or because there is no leader, as the reads are told.
+func (n *Node) ask(b *readBatch) bool {
+	if len(b.reads) == 0 {
+		return false
 	}
 	n.nextRead++
 	if err := n.raft.ReadIndex(n.nextRead); err != nil {
-		for _, r := range n.newReads {
+		for _, r := range b.reads {
 			r.done <- err
 		}
-	} else {
-		n.reads[n.nextRead] = &readBatch{n.newReads, n.now}
+		return false
 	}
-	n.newReads = nil
+	b.ids, b.since = append(b.ids, n.nextRead), n.now
+	return true
 }
 
 // observeTransfers answers the transfers that are over.
