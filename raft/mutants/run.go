@@ -176,7 +176,8 @@ func readVerdict(output string, err error) verdict {
 		}
 	}
 	if found := reason.FindStringSubmatch(output); found != nil {
-		v.reason = strings.Join(strings.Fields(found[1]+found[2]+found[3]), " ")
+		first, _, _ := strings.Cut(found[1]+found[2]+found[3], "--- FAIL")
+		v.reason = strings.Join(strings.Fields(first), " ")
 	}
 	return v
 }
