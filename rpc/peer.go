@@ -86,19 +86,25 @@ func (p *peer) report(err error) {
 	case code == codes.OK:
 		p.peers.cfg.Log.Info("peer is reachable again", "peer", p.id)
 	default:
-		p.peers.cfg.Log.Warn("peer cannot be reached; trying on", "peer", p.id, "err", err)
+		p.peers.cfg.Log.Warn("peer cannot be reached, or refuses messages; trying on", "peer", p.id, "err", err)
 	}
 	p.trouble = code
 }
 
 // send sends messages. If the stream turns out to be a broken one from before,
 // it tries once more: else the first message after a peer's restart would be
-// lost, and that is often a request for its vote.
+// lost, and that is often a request for its vote. A stream that the peer ended
+// for a reason of its own, such as a message that it refuses, is an error even so:
+// a new one may hide it for ever.
 func (p *peer) send(ctx context.Context, messages []raft.Message) error {
 	old := p.stream
 	err := p.sendOnce(ctx, messages)
-	if err != nil && old != nil && ctx.Err() == nil {
-		err = p.sendOnce(ctx, messages)
+	if err == nil || old == nil || ctx.Err() != nil {
+		return err
+	}
+	again := p.sendOnce(ctx, messages)
+	if code := status.Code(err); code == codes.Unavailable || code == codes.Canceled {
+		return again
 	}
 	return err
 }

@@ -164,6 +164,36 @@ func TestBrokenStreamCostsNoMessage(t *testing.T) {
 	}
 }
 
+// TestRefusedMessageIsReported: the stream that comes after it hides nothing.
+func TestRefusedMessageIsReported(t *testing.T) {
+	t.Parallel()
+	a, b := newEndpoint(t, "a", testCluster, nil), newEndpoint(t, "b", testCluster, nil)
+	a.SetAddress(b.id, b.addr)
+	p := newPeer(a.Peers, b.id)
+	defer p.disconnect()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	good := raft.Message{From: a.id, To: b.id, Term: 1, Body: raft.TimeoutNow{}}
+	bad := raft.Message{From: a.id, To: b.id, Term: ^raft.Term(0), Body: raft.TimeoutNow{}}
+	if err := p.send(ctx, []raft.Message{good, bad}); err != nil {
+		t.Fatal(err) // it left, and b has not answered yet
+	}
+	if _, err := p.stream.Recv(); err == nil {
+		t.Fatal("the stream did not end")
+	}
+	if err := p.send(ctx, []raft.Message{good}); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("got %v, want %v", err, codes.InvalidArgument)
+	}
+	if err := p.send(ctx, []raft.Message{good}); err != nil {
+		t.Errorf("after the report: %v", err)
+	}
+	for range 3 {
+		if got := b.receive(t); got != good {
+			t.Errorf("got %+v, want %+v", got, good)
+		}
+	}
+}
+
 func TestQueueDropsTheOldest(t *testing.T) {
 	t.Parallel()
 	p := newPeer(nil, "b")

@@ -23,12 +23,15 @@ import (
 	"kvorum/raft/node"
 )
 
+// MaxValueBytes is the most that Config.MaxValueBytes may be.
+const MaxValueBytes = 64 << 20
+
 // Config is what a Server serves, and how.
 type Config struct {
 	Node          *node.Node
 	Store         *kv.Store
 	Peers         *Peers
-	MaxValueBytes int
+	MaxValueBytes int                              // of what clients write; others may accept more
 	TickInterval  time.Duration                    // of the node
 	ElectionTicks int                              // of the node
 	Version       string                           // of this program
@@ -66,10 +69,13 @@ const (
 	// maxStreams is how many requests one connection may have under way.
 	maxStreams     = 4096
 	maxHeaderBytes = 16 << 10
-	// requestSlack is how much larger than two values a request may be. A batch of
-	// Raft messages holds more than one, and a value that is somewhat too large gets
-	// the contract's error; past this limit gRPC answers RESOURCE_EXHAUSTED unread.
-	requestSlack = 8 << 20
+	// maxRequest is how large a request may be: two values, as a compare-and-set
+	// and its entry hold, and what is around them. It is the same on all servers,
+	// whatever their own limits: else a value that one accepts could never reach
+	// another, and nothing would be committed after it. Below it, a value that is
+	// too large gets the contract's error; past it gRPC itself answers
+	// RESOURCE_EXHAUSTED, unread and without an ErrorInfo.
+	maxRequest = 2*MaxValueBytes + 8<<20
 	// stopTimeout bounds each of the two parts of a graceful stop.
 	stopTimeout = 1500 * time.Millisecond
 )
@@ -99,7 +105,7 @@ func (s *Server) options() []grpc.ServerOption {
 	// The caller's interceptors come first, so that they see the final errors; its
 	// other options do too, so that they cannot lift the limits.
 	options := append(slices.Clone(s.cfg.Options),
-		grpc.MaxRecvMsgSize(2*s.cfg.MaxValueBytes+requestSlack),
+		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.ConnectionTimeout(handshakeTimeout),

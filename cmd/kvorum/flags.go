@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"kvorum/discovery"
+	"kvorum/rpc"
 )
 
 // config is what `kvorum serve` was told. The flags say what each field means.
@@ -196,12 +197,8 @@ func (c *config) validateAddresses() error {
 	return nil
 }
 
-const (
-	// largestValue keeps one entry well below what a message and a record of the log may hold.
-	largestValue = 64 << 20
-	// mostExpected is more voters than a cluster should ever have.
-	mostExpected = 99
-)
+// mostExpected is more voters than a cluster should ever have.
+const mostExpected = 99
 
 func (c *config) validateNumbers() error {
 	switch {
@@ -211,8 +208,8 @@ func (c *config) validateNumbers() error {
 		return usagef("--election-timeout %v: it must be at least twice --heartbeat-interval, %v", c.electionTimeout, c.heartbeatInterval)
 	case c.snapshotEntries == 0:
 		return usagef("--snapshot-entries must be at least 1")
-	case c.maxValueBytes < 1 || c.maxValueBytes > largestValue:
-		return usagef("--max-value-bytes %d: it must be within 1 and %d", c.maxValueBytes, largestValue)
+	case c.maxValueBytes < 1 || c.maxValueBytes > rpc.MaxValueBytes:
+		return usagef("--max-value-bytes %d: it must be within 1 and %d", c.maxValueBytes, rpc.MaxValueBytes)
 	case c.bootstrapExpect < 0 || c.bootstrapExpect > mostExpected:
 		return usagef("--bootstrap-expect %d: it must be within 0 and %d", c.bootstrapExpect, mostExpected)
 	case c.bootstrap && c.bootstrapExpect > 0:

@@ -54,6 +54,7 @@ func TestWrongUsageExits2AndNamesIt(t *testing.T) {
 		{"serve --snapshot-entries 0", []string{"--snapshot-entries"}},
 		{"serve --snapshot-tail -1", []string{"--snapshot-tail"}},
 		{"serve --max-value-bytes 0", []string{"--max-value-bytes"}},
+		{"serve --max-value-bytes 67108865", []string{"--max-value-bytes", "67108864"}},
 		{"serve --tls-cert c.pem", []string{"--tls-cert", "--tls-key", "--tls-ca"}},
 		{"serve --tls-cert /none/c --tls-key /none/k --tls-ca /none/a", []string{"--tls-cert", "/none/c"}},
 		{"serve --log-level loud", []string{"--log-level", "loud"}},
