@@ -203,7 +203,7 @@ func TestBadRequestsChangeNothing(t *testing.T) {
 	if got := s.set(t, "after", "").GetRevision(); got != before+2 { // one for "no session", which the log decides
 		t.Errorf("the bad requests took %d entries of the log, want 1", got-before-1)
 	}
-	_, err := s.client.Set(ctx, &kvorumv1.SetRequest{Key: "k", Value: large(32 << 20)})
+	_, err := s.client.Set(ctx, &kvorumv1.SetRequest{Key: "k", Value: large(maxRequest)})
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("absurd value: got %v, want %v", err, codes.ResourceExhausted)
 	}
