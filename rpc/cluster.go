@@ -18,7 +18,7 @@ type clusterService struct {
 }
 
 func (s *clusterService) Status(ctx context.Context, _ *kvorumv1.StatusRequest) (*kvorumv1.StatusResponse, error) {
-	st, err := s.node.Status(ctx)
+	st, err := s.nodeStatus(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -52,6 +52,14 @@ func (s *clusterService) Status(ctx context.Context, _ *kvorumv1.StatusRequest) 
 		})
 	}
 	return resp, nil
+}
+
+// nodeStatus returns the node's, or before Begin that of a node which knows nothing.
+func (s *Server) nodeStatus(ctx context.Context) (node.Status, error) {
+	if !s.hasBegun() {
+		return node.Status{Status: raft.Status{ID: s.identity.id}}, nil
+	}
+	return s.node.Status(ctx)
 }
 
 // servers describes the configuration that st holds.

@@ -135,6 +135,7 @@ func startServer(t *testing.T, name string, disk *wal.MemFS, listenAddr string, 
 	}
 	s := &testServer{name: name, id: node.NewID(name, testIncarnate), addr: listener.Addr().String(), disk: disk}
 	s.Server = assemble(storage, s.id, s.addr)
+	s.Begin()
 	s.run(t, storage, listener)
 	conn, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

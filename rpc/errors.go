@@ -31,6 +31,7 @@ var (
 	errNotAMember     = errors.New("no such server in the configuration")
 	errNotCaughtUp    = errors.New("the learner lags too far behind: try again when it has caught up")
 	errWrongCluster   = errors.New("wrong cluster")
+	errForming        = errors.New("this server waits to form a cluster: its own log says how many it has met")
 	errStopping       = errors.New("the server is stopping: ask another")
 	errForwardLost    = errors.New("the connection to the leader broke: the request may or may not take effect")
 )
@@ -49,6 +50,7 @@ var errorTable = []struct {
 	{errValueTooLarge, "VALUE_TOO_LARGE", codes.InvalidArgument, false},
 	{errInvalidRequest, "INVALID_REQUEST", codes.InvalidArgument, false},
 	{raft.ErrNoLeader, "NO_LEADER", codes.Unavailable, false},
+	{errForming, "NO_LEADER", codes.Unavailable, false},
 	{errStopping, "NO_LEADER", codes.Unavailable, false},
 	{raft.ErrTransferring, "NO_LEADER", codes.Unavailable, false},
 	{raft.ErrNotLeader, "NOT_LEADER", codes.Unavailable, false},

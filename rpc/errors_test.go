@@ -39,6 +39,7 @@ func TestErrorsAreThoseOfTheContract(t *testing.T) {
 		{errValueTooLarge, codes.InvalidArgument, "VALUE_TOO_LARGE", "definite"},
 		{errInvalidRequest, codes.InvalidArgument, "INVALID_REQUEST", "definite"},
 		{raft.ErrNoLeader, codes.Unavailable, "NO_LEADER", "definite"},
+		{errForming, codes.Unavailable, "NO_LEADER", "definite"},
 		{raft.ErrTransferring, codes.Unavailable, "NO_LEADER", "definite"},
 		{raft.ErrNotLeader, codes.Unavailable, "NOT_LEADER", "definite"},
 		{node.ErrSlotLost, codes.Unavailable, "NOT_LEADER", "definite"},

@@ -57,6 +57,11 @@ func (s *Server) setReady(err error) {
 // linearizable read that succeeds shows that this server has caught up with
 // the leader; it need not be shown again before that changes.
 func (s *Server) watchReadiness(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.begun:
+	}
 	var shown node.Leadership
 	ticker := time.NewTicker(readinessInterval)
 	defer ticker.Stop()

@@ -129,7 +129,7 @@ func (s *kvService) CloseSession(ctx context.Context, req *kvorumv1.CloseSession
 }
 
 func (s *kvService) GetServers(ctx context.Context, _ *kvorumv1.GetServersRequest) (*kvorumv1.GetServersResponse, error) {
-	st, err := s.node.Status(ctx)
+	st, err := s.nodeStatus(ctx)
 	if err != nil {
 		return nil, err
 	}

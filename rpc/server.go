@@ -52,6 +52,7 @@ type Server struct {
 	grpc      *grpc.Server
 	health    *health.Server
 	readiness readiness
+	begun     chan struct{} // closed by Begin
 	stop      chan struct{} // closed when peers' streams must end
 
 	// mu guards stopping: every request looks, and none may be counted in calls
@@ -88,6 +89,7 @@ func NewServer(cfg Config) *Server {
 		identity: cfg.Peers.cfg.Identity, peers: cfg.Peers,
 		forwarder: newForwarder(cfg.Peers),
 		health:    health.NewServer(),
+		begun:     make(chan struct{}),
 		stop:      make(chan struct{}),
 	}
 	s.peers.node = cfg.Node
@@ -97,8 +99,26 @@ func NewServer(cfg Config) *Server {
 	peerv1.RegisterPeerServer(s.grpc, &peerService{peers: s.peers, stop: s.stop})
 	healthpb.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
-	s.setReady(errStarting)
+	s.setReady(errForming)
 	return s
+}
+
+// Begin says that cfg.Node runs now. Until then only what needs no node is
+// answered: Status, GetServers, Identify, health and reflection. A server that
+// waits to form a cluster can thus be asked, and no peer can make it a member of
+// another cluster meanwhile. It is called once.
+func (s *Server) Begin() {
+	s.setReady(errStarting)
+	close(s.begun)
+}
+
+func (s *Server) hasBegun() bool {
+	select {
+	case <-s.begun:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *Server) options() []grpc.ServerOption {
@@ -171,9 +191,17 @@ func within(d time.Duration, f func()) {
 	}
 }
 
+// needNoNode are the methods that are answered before Begin.
+var needNoNode = []string{
+	kvorumv1.Cluster_Status_FullMethodName, kvorumv1.KV_GetServers_FullMethodName, peerv1.Peer_Identify_FullMethodName,
+}
+
 // enter counts a client's request, or refuses it. Peers and health checks are
 // served to the end.
 func (s *Server) enter(method string) (leave func(), err error) {
+	if strings.HasPrefix(method, "/kvorum.") && !s.hasBegun() && !slices.Contains(needNoNode, method) {
+		return nil, errForming
+	}
 	if !strings.HasPrefix(method, "/kvorum.v1.") {
 		return func() {}, nil
 	}

@@ -21,8 +21,9 @@ import (
 //go:embed status.html
 var files embed.FS
 
-// serveHTTP answers on the HTTP port until ctx ends.
-func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
+// serveHTTP answers on the HTTP port until ctx ends. ready returns why this server
+// cannot serve every request; nil: it can.
+func (s *server) serveHTTP(ctx context.Context, listener net.Listener, ready func() error) error {
 	var options []client.Option
 	if s.secrets != nil {
 		options = append(options, client.WithTLS(s.secrets.config.Clone()))
@@ -33,7 +34,7 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 	}
 	defer self.Close()
 	web := &http.Server{
-		Handler:           s.routes(statusPage{self, s.ports.rpcAdvertised}),
+		Handler:           s.routes(statusPage{self, s.ports.rpcAdvertised}, ready),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      2 * time.Minute, // a profile takes half a minute
@@ -50,11 +51,11 @@ func (s *server) serveHTTP(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-func (s *server) routes(page statusPage) http.Handler {
+func (s *server) routes(page statusPage, ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.ready(); err != nil {
+		if err := ready(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}

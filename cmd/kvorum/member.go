@@ -64,7 +64,6 @@ func (s *server) newMember() *member {
 		},
 		Log: s.log,
 	})
-	s.metrics.watch(m.node, m.state)
 	return m
 }
 
@@ -113,14 +112,10 @@ func (m *member) address(id raft.ServerID) (string, bool) {
 // nothing: leadership goes first, then the clients' requests are finished, and
 // only then Raft stops.
 func (m *member) run(ctx, all context.Context) error {
-	if m.identity.ClusterID() == "" {
-		m.log.Info("this server belongs to no cluster yet: it waits to be added to one",
-			"join", m.cfg.join, "hint", "--bootstrap forms a new one")
-	}
 	parts, failed := errgroup.WithContext(all)
 	below, endBelow := context.WithCancel(failed)
 	above, endAbove := context.WithCancel(below)
-	parts.Go(func() error { return m.node.Run(below) })
+	parts.Go(func() error { return m.runNode(below) })
 	parts.Go(func() error { return m.tellAddresses(below) })
 	parts.Go(func() error { return m.reconcile(above) })
 	parts.Go(func() error {
@@ -138,6 +133,21 @@ func (m *member) run(ctx, all context.Context) error {
 		return nil
 	})
 	return parts.Wait()
+}
+
+// runNode runs the node, once there is a cluster that it is in or waits for. Until
+// then the server answers what needs no node.
+func (m *member) runNode(ctx context.Context) error {
+	if err := m.form(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if m.identity.ClusterID() == "" {
+		m.log.Info("this server belongs to no cluster yet: it waits to be added to one",
+			"join", m.cfg.join, "hint", "--bootstrap forms a new one")
+	}
+	m.metrics.watch(m.node, m.state)
+	m.rpc.Begin()
+	return m.node.Run(ctx)
 }
 
 // tellAddresses passes the addresses that gossip brings on to the transport,

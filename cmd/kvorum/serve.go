@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -59,7 +58,6 @@ type server struct {
 	ports   ports
 	members *discovery.Members
 	metrics *metrics
-	member  atomic.Pointer[member] // nil until this server has a cluster to be in, or to wait for
 }
 
 // serve runs a server until ctx ends, which is a clean end, or a part of it fails.
@@ -130,74 +128,14 @@ func (s *server) listenForGossip() (*discovery.Members, error) {
 func (s *server) run(ctx context.Context) error {
 	parts, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	all, endAll := context.WithCancel(failed)
+	m := s.newMember()
 	parts.Go(func() error { return s.members.Run(all) })
 	if s.ports.http != nil {
-		parts.Go(func() error { return s.serveHTTP(all, s.ports.http) })
+		parts.Go(func() error { return s.serveHTTP(all, s.ports.http, m.rpc.Ready) })
 	}
 	parts.Go(func() error {
 		defer endAll()
-		forming, stop := context.WithCancel(all)
-		defer stop()
-		defer context.AfterFunc(ctx, stop)()
-		if err := s.form(forming); err != nil || forming.Err() != nil {
-			return err
-		}
-		m := s.newMember()
-		s.member.Store(m)
 		return m.run(ctx, all)
 	})
 	return parts.Wait()
-}
-
-// ready returns why this server cannot serve every request; nil: it can.
-func (s *server) ready() error {
-	m := s.member.Load()
-	if m == nil {
-		return errors.New("waiting to form a cluster")
-	}
-	return m.rpc.Ready()
-}
-
-// form waits, if this server is to form a cluster with others, until they have
-// met or another cluster is there.
-func (s *server) form(ctx context.Context) error {
-	expect := s.cfg.bootstrapExpect
-	if expect == 0 || s.storage.Identity().ClusterID != "" {
-		return nil
-	}
-	news := s.members.Watch()
-	said := ""
-	for ctx.Err() == nil {
-		f := discovery.Form(s.members.All(), expect)
-		switch {
-		case f.Exists:
-			return nil
-		case f.Voters != nil:
-			return s.found(f.Voters)
-		}
-		text := fmt.Sprintf("%d of %d servers have met", f.Met, expect)
-		if f.Surplus {
-			text += ": stop the surplus, or raise --bootstrap-expect everywhere"
-		}
-		if text != said {
-			s.log.Info("waiting to form a cluster: " + text)
-			said = text
-		}
-		select {
-		case <-ctx.Done():
-		case <-news:
-		}
-	}
-	return nil
-}
-
-// found makes this server one of the first voters.
-func (s *server) found(voters []raft.ServerID) error {
-	cluster := discovery.ClusterID(voters)
-	if err := s.storage.Bootstrap(cluster, voters...); err != nil {
-		return fmt.Errorf("--bootstrap-expect: %w", err)
-	}
-	s.log.Info("formed a cluster", "cluster", cluster, "voters", voters)
-	s.members.SetClusterID(cluster)
-	return nil
 }

@@ -58,7 +58,7 @@ func TestServersFormAClusterAndHandLeadershipOver(t *testing.T) {
 	t.Parallel()
 	n1 := serveOn(t, dir(t), "n1", "--bootstrap-expect", "3")
 	n2 := serveOn(t, dir(t), "n2", "--bootstrap-expect", "3", "--join", n1.serfAddr)
-	if code, reason := n1.get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(reason, "waiting") {
+	if code, reason := n1.get("/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(reason, "waits to form") {
 		t.Errorf("before all have met /readyz answers %d %q", code, reason)
 	}
 	n3 := serveOn(t, dir(t), "n3", "--bootstrap-expect", "3", "--join", n1.serfAddr)
