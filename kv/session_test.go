@@ -17,6 +17,7 @@ func (m *machine) once(session, sequence, firstUnacked uint64) Result {
 	})
 }
 
+// Each command takes effect once, at its first appearance in the log (thesis §6.3).
 func TestARetryIsAnsweredTheSameAndChangesNoKey(t *testing.T) {
 	t.Parallel()
 	for _, c := range []func(*Once) Command{

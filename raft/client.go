@@ -79,8 +79,8 @@ func (r *Raft) handleReadIndexRequest(m Message, req ReadIndexRequest) {
 // must see (thesis §6.4, step 2).
 //
 // Departure: if the leader has not yet marked an entry from its current term
-// committed, step 1 waits until it has done so. Here the read goes on at once,
-// with the index of that entry: all that was committed before precedes it.
+// committed, the read takes the index of the first such entry and goes on, where
+// step 1 waits. All that was committed before the term precedes that entry.
 func (r *Raft) startRead(from ServerID, id uint64) {
 	index := max(r.commitIndex, r.leader.termStart)
 	r.leader.reads = append(r.leader.reads, pendingRead{Read{id, index}, from, r.leader.round + 1})

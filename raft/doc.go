@@ -27,19 +27,48 @@
 //	currentTerm, votedFor, log[]      Raft.currentTerm, Raft.votedFor, Raft.log
 //	commitIndex, lastApplied          Raft.commitIndex, Raft.lastApplied
 //	nextIndex[], matchIndex[]         progress.nextIndex, progress.matchIndex
-//	AppendEntries RPC                 AppendEntries, Raft.handleAppendEntries, log.append
-//	RequestVote RPC                   RequestVote, Raft.handleRequestVote, Raft.isUpToDate
-//	All Servers: apply                Raft.Effects
+//	stable storage before responding  Raft.send, Raft.promiseIsDurable, Persist, Raft.Persisted
+//	AppendEntries: arguments          AppendEntries, Message.Term, Message.From
+//	AppendEntries: results            AppendEntriesResponse
+//	AppendEntries: rules 1, 2, 5      Raft.handleAppendEntries, log.matches
+//	AppendEntries: rules 3, 4         Raft.appendAsFollower, log.append
+//	RequestVote: arguments, results   RequestVote, RequestVoteResponse
+//	RequestVote: rules 1, 2           Raft.handleRequestVote, Raft.isUpToDate
+//	All Servers: apply                Raft.Effects, Effects.Committed
 //	All Servers: higher term          Raft.Step, Raft.becomeFollower
+//	Followers: respond to RPCs        Raft.heardFromLeader
 //	Followers: election timeout       Raft.Tick, Raft.startPreVote
 //	Candidates: start election        Raft.startElection
 //	Candidates: majority of votes     Raft.hasWon, Raft.becomeLeader
 //	Candidates: AppendEntries         Raft.heardFromLeader
-//	Leaders: heartbeats               Raft.tickLeader
+//	Candidates: election timeout      Raft.Tick
+//	Leaders: heartbeats               Raft.becomeLeader, Raft.tickLeader
 //	Leaders: command from client      Raft.Propose, Raft.appendAsLeader
 //	Leaders: last log index           Raft.replicate, Raft.sendAppendEntries
 //	Leaders: successful, fails        Raft.handleAppendEntriesResponse
 //	Leaders: exists an N              Raft.advanceCommitIndex
+//
+// Figure 13:
+//
+//	InstallSnapshot: arguments        InstallSnapshot, SnapshotMeta
+//	InstallSnapshot: results          AppendEntriesResponse
+//	InstallSnapshot: rules 1, 6       Raft.handleInstallSnapshot
+//	InstallSnapshot: rules 2 to 5     wal.Store.ReceiveSnapshot
+//	InstallSnapshot: rules 7, 8       Raft.install, Effects.Restore
+//
+// The dissertation:
+//
+//	§3.10 leadership transfer         Raft.TransferLeadership, Raft.advanceTransfer, Raft.handleTimeoutNow
+//	§4.1 safety                       Raft.ProposeConfig, log.latestConfig
+//	§4.2.1 catching up new servers    Configuration.Learners, discovery.promoteLearner
+//	§4.2.2 removing the leader        Raft.advanceConfig, Raft.startPreVote
+//	§4.2.3 disruptive servers         Raft.handleRequestPreVote
+//	§4.3 joint consensus              Configuration.Joint, quorumMin, Raft.advanceConfig
+//	§6.2 routing, CheckQuorum         Raft.tickLeader, Raft.Leadership
+//	§6.3 linearizable semantics       kv.OpenSession, kv.Once
+//	§6.4 read-only queries            Raft.ReadIndex, Raft.startRead, Raft.advanceReads
+//	§9.6 pre-vote                     Raft.startPreVote, RequestPreVote
+//	§10.2.1 the leader's disk         Raft.promiseIsDurable, Raft.advanceCommitIndex
 //
 // A Raft is not safe for concurrent use; package node drives one.
 package raft

@@ -20,8 +20,8 @@ func (c candidateState) clone(config Configuration) candidateState {
 // increments its term if it first learns from a majority of the cluster that
 // they would be willing to grant the candidate their votes (thesis §9.6).
 //
-// Departure: what the thesis offers as an extension is here the only way to an
-// election, except for the target of a leadership transfer.
+// Departure: every election begins with a pre-vote, which the thesis offers as an
+// extension, except that of a transfer's target.
 func (r *Raft) startPreVote() {
 	r.resetElectionTimer()
 	// A server that is not part of its own latest configuration should still
@@ -43,7 +43,7 @@ func (r *Raft) startPreVote() {
 
 // startElection is "on conversion to candidate, start election" (Figure 2):
 // increment currentTerm, vote for self, reset election timer, send RequestVote
-// RPCs to all other servers.
+// RPCs to all other servers (§5.2).
 func (r *Raft) startElection() {
 	r.currentTerm++
 	r.votedFor = r.cfg.ID
@@ -68,9 +68,9 @@ func (r *Raft) broadcast(body Body) {
 // least a baseline election timeout (thesis §9.6). So servers that were removed,
 // and hear no leader any more, do not disrupt the others (§6, thesis §4.2.3).
 //
-// Departure: §6 and thesis §4.2.3 disregard RequestVote itself within the minimum
-// election timeout. Here the pre-vote is refused; nobody who is refused sends a
-// RequestVote, and the target of a transfer needs no flag to be let through.
+// Departure: who hears a leader refuses pre-votes, where §6 and thesis §4.2.3
+// disregard RequestVote itself. Nobody who is refused sends one, and the target
+// of a transfer needs no flag to be let through.
 func (r *Raft) handleRequestPreVote(m Message, req RequestPreVote) {
 	granted := false
 	switch {

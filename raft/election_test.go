@@ -29,6 +29,8 @@ func TestElectionRestriction(t *testing.T) {
 	}
 }
 
+// One vote in a term, first come, first served (§5.2), and none for a term that is
+// over (§5.1).
 func TestAServerVotesOnceInATerm(t *testing.T) {
 	t.Parallel()
 	r := newServer("abc", nil)
@@ -48,7 +50,7 @@ func TestAServerVotesOnceInATerm(t *testing.T) {
 	}
 }
 
-// A vote given in an earlier term, or twice, is worth nothing more.
+// A vote given in an earlier term, or twice, is worth nothing more (§5.2).
 func TestVotesAreCountedOnceAndInTheirTerm(t *testing.T) {
 	t.Parallel()
 	r := newServer("abcde", func(_ *Config, s *Saved) { s.HardState.CurrentTerm = 4 })

@@ -33,6 +33,7 @@ func termsOf(l *log) (terms []int) {
 	return terms
 }
 
+// AppendEntries receiver rules 3 and 4 (Figure 2).
 func TestAppendReplacesOnlyWhatConflicts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

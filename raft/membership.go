@@ -8,6 +8,9 @@ import (
 // Configuration is the set of servers that take part in consensus (§6).
 // While Old is not empty it is the joint configuration C-old,new: Old is
 // C-old, Voters is C-new, and a decision needs a majority of each.
+//
+// Departure: when a learner has caught up is not decided here. Package discovery
+// makes it a voter once it is a few entries behind; thesis §4.2.1 counts rounds.
 type Configuration struct {
 	Voters   []ServerID
 	Old      []ServerID
@@ -70,9 +73,9 @@ func (c Configuration) hasQuorum(ok func(ServerID) bool) bool {
 // that changes the voters goes through C-old,new. It has happened once an entry
 // at or after the returned one holds it and is committed.
 //
-// Departure: of the two ways to change voters, one server at a time (thesis §4.1)
-// and joint consensus (§6, thesis §4.3), there is only the second. A change of
-// learners alone is one entry: the quorums stay the same.
+// Departure: voters change by joint consensus only (§6, thesis §4.3), and never one
+// server at a time (thesis §4.1). A change of learners alone is one entry, since the
+// quorums stay the same.
 //
 // Errors: ErrNotLeader; ErrConfigInFlight, try again once the present change,
 // or the first entry of this leader's term, is committed; ErrInvalidConfig.

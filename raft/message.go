@@ -4,8 +4,8 @@ package raft
 // the envelope: From is its leaderId or candidateId, Term the sender's
 // currentTerm, in requests and in answers alike.
 //
-// Departure: the paper's RPCs are two messages each. Either may be lost, repeated
-// or late, so an answer repeats what its receiver needs to know of the request.
+// Departure: the paper's RPCs are two messages each, either of which may be lost,
+// repeated or late; so an answer repeats what there is to know of the request.
 type Message struct {
 	From, To ServerID
 	Term     Term
@@ -44,9 +44,9 @@ type RequestPreVoteResponse struct {
 // AppendEntries is invoked by the leader to replicate log entries (§5.3); also
 // used as heartbeat (§5.2).
 //
-// Departure: rounds of heartbeats are numbered. An answer proves that its sender
-// followed us when the round began, and it is counted for that alone: a late one
-// confirms no later read, and no later membership of a server that came back.
+// Departure: rounds of heartbeats are numbered, and an answer counts for its own
+// round alone. That its sender followed us when the round began is all it proves:
+// it confirms no later read, and no later membership of a server that came back.
 type AppendEntries struct {
 	PrevLogIndex Index
 	PrevLogTerm  Term
@@ -57,9 +57,8 @@ type AppendEntries struct {
 
 // AppendEntriesResponse is the answer to AppendEntries and to InstallSnapshot.
 //
-// Departure: Figure 2 answers true or false, and a leader that is refused goes
-// back by one entry. Match lets both sides skip a term at a time, much as the end
-// of §5.3 suggests.
+// Departure: a follower says where the logs may agree, and not only that they do
+// not, so that both sides skip a term at a time, much as the end of §5.3 suggests.
 type AppendEntriesResponse struct {
 	Success bool
 	// Match is, on success, the last entry known to agree with the leader's

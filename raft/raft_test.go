@@ -87,6 +87,7 @@ func bodies[T Body](sent []Message) (found []T) {
 	return found
 }
 
+// Persistent state (Figure 2): updated on stable storage before responding to RPCs.
 func TestWhatWaitsForTheDisk(t *testing.T) {
 	t.Parallel()
 	success := func(i Index) Body { return AppendEntriesResponse{Success: true, Match: EntryID{Index: i}} }

@@ -101,7 +101,8 @@ func (r *Raft) appendAsLeader(e Entry) EntryID {
 // timeouts (Figure 2, §5.2). A leader steps down if an election timeout elapses
 // without a successful round of heartbeats to a majority (thesis §6.2).
 //
-// Departure: it looks once in an election timeout, so that two may have elapsed.
+// Departure: a leader looks once in an election timeout, so that up to two may have
+// elapsed before it steps down.
 func (r *Raft) tickLeader() {
 	for _, id := range r.config.Servers() {
 		r.leader.progress[id].silent++
@@ -236,9 +237,9 @@ func (r *Raft) notStableFrom(i Index) {
 
 // acknowledge tells the leader how far our logs agree.
 //
-// Departure: a follower may answer one AppendEntries twice. Its entries are a
-// promise, and wait for the disk; that we heard this round is none, and a slow
-// disk must not make a leader believe that it lost its quorum.
+// Departure: a follower may answer one AppendEntries twice, at once and when its
+// disk has answered. Entries are a promise, and wait; that we heard this round is
+// none, and a slow disk must not make a leader believe that it lost its quorum.
 func (r *Raft) acknowledge(leader ServerID, ack AppendEntriesResponse) {
 	if ack.Match.Index > r.stable && ack.Round != r.answeredRound {
 		early := ack

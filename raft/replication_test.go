@@ -62,6 +62,8 @@ func TestAnswersFromAnEarlierMembershipAreIgnored(t *testing.T) {
 	}
 }
 
+// What a follower has acknowledged it has; a late or repeated answer says less, and
+// changes nothing (§5.3).
 func TestAFalseAnswerNeverLowersWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	r := newLeader(t, "abc", nil)
@@ -82,7 +84,8 @@ func TestAFalseAnswerNeverLowersWhatIsKnown(t *testing.T) {
 }
 
 // A follower's log may differ from the leader's after the entries that a message
-// covers; what the leader has committed there is not what the follower has.
+// covers; what the leader has committed there is not what the follower has. What
+// is committed is applied (Figure 2: AppendEntries rule 5; All Servers, §5.3).
 func TestAFollowerCommitsOnlyWhatTheMessageCovers(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -228,5 +231,27 @@ func TestOneLossIsRepairedOnce(t *testing.T) {
 	}
 	if len(streamed) != 10 || repeated != 1 {
 		t.Errorf("%d refusals of what was streamed caused %d requests, want 9 and 1 probe", len(streamed)-1, repeated)
+	}
+}
+
+// A message of an earlier term is from a leader that was deposed: the answer tells
+// it so, and nothing else happens (§5.1; Figure 13, rule 1).
+func TestADeposedLeaderIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, body := range []Body{
+		AppendEntries{Entries: entriesFrom(1, 4), LeaderCommit: 1, Round: 7},
+		InstallSnapshot{SnapshotMeta{9, 4, Configuration{Voters: ids("abc")}}, 7},
+	} {
+		r := newServer("abc", func(_ *Config, s *Saved) { s.HardState.CurrentTerm = 5 })
+		r.elapsed = 3
+		before := fmt.Sprintf("%+v %d", r.Status(), r.elapsed)
+		r.Step(Message{"b", "a", 4, body})
+		sent := settle(r)
+		if len(sent) != 1 || sent[0] != (Message{"a", "b", 5, AppendEntriesResponse{}}) {
+			t.Errorf("%T: got the answers %+v", body, sent)
+		}
+		if after := fmt.Sprintf("%+v %d", r.Status(), r.elapsed); after != before {
+			t.Errorf("%T: got %s, want %s", body, after, before)
+		}
 	}
 }

@@ -51,8 +51,8 @@ func (r *Raft) advanceCommitIndex() {
 // whoever began the change (§6, thesis §4.3). A leader that is removed from the
 // configuration steps down once the C-new entry is committed (thesis §4.2.2).
 //
-// Departure: before that it sends the most up-to-date voter TimeoutNow, so that
-// the cluster need not wait for an election timeout.
+// Departure: a removed leader sends the most up-to-date voter TimeoutNow before it
+// steps down, so that the cluster need not wait for an election timeout.
 func (r *Raft) advanceConfig() {
 	switch {
 	case r.configIndex > r.commitIndex:

@@ -1,0 +1,143 @@
+package raft
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// guide is what TOUR.md and STYLE.md may speak of.
+type guide struct {
+	packages  map[string]source // by folder, from the root
+	makefile  string
+	mutations string
+}
+
+func readGuide(t *testing.T) guide {
+	t.Helper()
+	read := func(name string) string {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	g := guide{map[string]source{}, read("../Makefile"), read("mutants/zoo.txt")}
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() && strings.HasPrefix(d.Name(), ".") && d.Name() != ".." {
+			return fs.SkipDir
+		}
+		if files, _ := filepath.Glob(filepath.Join(path, "*.go")); d.IsDir() && len(files) > 0 {
+			g.packages[strings.TrimPrefix(path, "../")] = readSource(t, path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+var (
+	mutationName = regexp.MustCompile(`^[0-9]+ [a-z-]+$`)
+	place        = regexp.MustCompile(`^(.+\.go):([A-Za-z.]+)$`)
+	fileName     = regexp.MustCompile(`^[A-Za-z0-9_./-]+\.(go|md|txt)$|^raft/testdata$`)
+	identifier   = regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)?$`)
+	command      = regexp.MustCompile(`^(make|go) `)
+	goTest       = regexp.MustCompile(`^go test \./(\S+)(?: -run '?([^' ]+)'?)?( -seed [0-9]+ -v)?$`)
+	goRun        = regexp.MustCompile(`^go run \./(\S+)( .*)?$`)
+)
+
+// knows reports whether what is written in backquotes, if it is a name or a
+// command, is one that there is.
+func (g guide) knows(word string) bool {
+	switch {
+	case command.MatchString(word):
+		return g.knowsCommand(word)
+	case mutationName.MatchString(word):
+		return strings.Contains(g.mutations, "\n"+word+"\n")
+	case place.MatchString(word):
+		m := place.FindStringSubmatch(word)
+		return g.packages[filepath.Dir(m[1])].files[m[2]] == filepath.Join("..", m[1])
+	case fileName.MatchString(word):
+		return exists(filepath.Join("..", word)) || exists(filepath.Join("testdata", word))
+	case identifier.MatchString(word):
+		return g.declares(word)
+	}
+	return true
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// declares reports whether some package declares name, or something that ends in
+// it, as Raft.currentTerm does in currentTerm.
+func (g guide) declares(name string) bool {
+	for _, s := range g.packages {
+		for full := range s.files {
+			if full == name || strings.HasSuffix(full, "."+name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (g guide) knowsCommand(word string) bool {
+	if target, ok := strings.CutPrefix(word, "make "); ok {
+		return strings.Contains(g.makefile, "\n"+target+":")
+	}
+	if m := goRun.FindStringSubmatch(word); m != nil {
+		_, ok := g.packages[m[1]]
+		return ok
+	}
+	m := goTest.FindStringSubmatch(word)
+	if m == nil {
+		return false
+	}
+	s, ok := g.packages[m[1]]
+	for test := range strings.SplitSeq(m[2], "|") {
+		name, script, _ := strings.Cut(test, "/")
+		if scripts, _ := filepath.Glob("testdata/*" + script + "*"); name != "" && s.files[name] == "" || len(scripts) == 0 {
+			return false
+		}
+	}
+	return ok
+}
+
+// TestTheTextsNameWhatExists: every file, declaration, mutation and command in
+// TOUR.md and STYLE.md exists.
+func TestTheTextsNameWhatExists(t *testing.T) {
+	t.Parallel()
+	g := readGuide(t)
+	// Patterns, the language's own words, other packages', and what clients see.
+	known := []string{"sendX", "handleX", "becomeX", "if", "errors.Is", "linearizable", "stale"}
+	for _, file := range []string{"../TOUR.md", "../STYLE.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		words := regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(string(text), -1)
+		for _, w := range words {
+			word := oneLine(w[1])
+			if !slices.Contains(known, word) && !g.knows(word) {
+				t.Errorf("%s: there is no `%s`", file, word)
+			}
+		}
+		if len(words) < 10 {
+			t.Errorf("%s names only %d things", file, len(words))
+		}
+	}
+	for _, wrong := range []string{"make nothing", "17 no-such-rule", "raft/rules.go:Raft.Step", "raft/nothing.go", "noSuchName",
+		"go test ./raft -run TestNothing", "go test ./raft -run TestScripts/nothing", "go run ./nothing"} {
+		if g.knows(wrong) {
+			t.Errorf("`%s` would not be noticed", wrong)
+		}
+	}
+}
