@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"kvorum/raft/mutants"
+)
+
+// lab runs one command line.
+func lab(t *testing.T, line string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	code = run(t.Context(), strings.Fields(line), &out, &complaints)
+	return code, out.String(), complaints.String()
+}
+
+func TestSimPlaysSeedsAndEndsWithItsFigures(t *testing.T) {
+	t.Parallel()
+	code, out, complaints := lab(t, "sim --seeds 3 --base 7")
+	figures := regexp.MustCompile(`^sim: seeds=3 events=\d+ sim_hours=\S+ cpu_minutes=\S+ sim_hours_per_cpu_minute=\S+ situations=\d+/\d+ violations=0\n$`)
+	if code != 0 || !figures.MatchString(out) || complaints != "" {
+		t.Errorf("got %d, %q, %q", code, out, complaints)
+	}
+}
+
+func TestSimEndsWhenItsTimeIsOver(t *testing.T) {
+	t.Parallel()
+	if code, out, complaints := lab(t, "sim --time 1s"); code != 0 || !strings.Contains(out, "violations=0") {
+		t.Errorf("got %d, %q, %q", code, out, complaints)
+	}
+}
+
+func TestReplaysAreEqual(t *testing.T) {
+	t.Parallel()
+	_, one, _ := lab(t, "replay 3")
+	_, two, _ := lab(t, "replay 3")
+	if one == "" || one != two {
+		t.Error("two replays of seed 3 differ, or print nothing")
+	}
+}
+
+func TestReplayPrintsWhatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	_, whole, _ := lab(t, "replay 3")
+	_, until, _ := lab(t, "replay 3 --until 4s")
+	_, part, _ := lab(t, "replay 3 --from 2s --until 4s")
+	_, about, _ := lab(t, "replay 3 --until 4s --server n1")
+	if !strings.HasPrefix(whole, until) || !strings.HasSuffix(until, part) || len(part) == 0 || len(part) >= len(until) || len(until) >= len(whole) {
+		t.Errorf("--from and --until do not cut out a part: %d bytes of %d of %d", len(part), len(until), len(whole))
+	}
+	all := strings.Split(until, "\n")
+	for line := range strings.Lines(about) {
+		line = strings.TrimSuffix(line, "\n")
+		if !slices.Contains(all, line) || strings.Contains(line, "n2 -> n3") {
+			t.Errorf("with --server n1: %q", line)
+		}
+	}
+	if !strings.Contains(about, "n1 -> n2") || !strings.Contains(about, "n2 -> n1") {
+		t.Error("with --server n1, what it sends or receives is missing")
+	}
+}
+
+func TestReplayLeavesActionsOut(t *testing.T) {
+	t.Parallel()
+	_, whole, _ := lab(t, "replay 3 --until 4s")
+	_, without, _ := lab(t, "replay 3 --until 4s --drop 0-100000")
+	if without == "" || without == whole {
+		t.Error("without any actions, the run is the same")
+	}
+}
+
+func TestMutantsListsTheZoo(t *testing.T) {
+	t.Parallel()
+	code, out, complaints := lab(t, "mutants")
+	if code != 0 || complaints != "" {
+		t.Fatalf("got %d, %q", code, complaints)
+	}
+	for _, m := range mutants.All() {
+		if !strings.Contains(out, fmt.Sprintf("%2d %s ", m.Number, m.Name)) {
+			t.Errorf("%d %s is not there", m.Number, m.Name)
+		}
+	}
+	if want := "1 vote-without-log-check  §5.4.1  (classic)\n"; !strings.Contains(out, want) {
+		t.Errorf("there is no line %q", want)
+	}
+}
+
+// TestABrokenRuleIsFoundReplayedAndShrunk is what people do with a failing seed.
+func TestABrokenRuleIsFoundReplayedAndShrunk(t *testing.T) {
+	t.Parallel()
+	const mutant = "commit-an-old-term-by-counting"
+	code, out, complaints := lab(t, "sim --seeds 500 --mutant "+mutant)
+	if code != 1 || !strings.Contains(complaints, "raftlab: seed ") {
+		t.Fatalf("no seed fails: %d, %q, %q", code, out, complaints)
+	}
+	broken := strings.TrimSpace(complaints[strings.LastIndex(complaints, "raftlab: "):])
+
+	code, _, complaints = lab(t, command(t, out, "replay"))
+	if code != 1 || !strings.Contains(complaints, broken) {
+		t.Errorf("replayed: got %d, %q, want %q", code, complaints, broken)
+	}
+	code, out, complaints = lab(t, command(t, out, "shrink"))
+	if code != 0 || !strings.Contains(out, "shrunk from") {
+		t.Fatalf("shrunk: got %d, %q, %q", code, out, complaints)
+	}
+	smaller := strings.SplitN(out, "\n", 2)[0]
+	again := command(t, out, "replay")
+	if !strings.Contains(again, "--drop") {
+		t.Errorf("nothing was left out: %s", again)
+	}
+	if code, _, complaints = lab(t, again); code != 1 || !strings.Contains(complaints, smaller) {
+		t.Errorf("replayed what was shrunk: got %d, %q, want %q", code, complaints, smaller)
+	}
+}
+
+// command returns the command line that an output suggests.
+func command(t *testing.T, out, name string) string {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^` + name + `: raftlab (.*)$`).FindStringSubmatch(out)
+	if found == nil {
+		t.Fatalf("no line %q in %q", name, out)
+	}
+	return found[1]
+}
+
+func TestMutantsShowsWhichTestNotices(t *testing.T) {
+	t.Parallel()
+	code, out, complaints := lab(t, "mutants vote-without-log-check --seeds 0")
+	if code != 0 || !strings.Contains(out, "+	return true\n") || !strings.Contains(out, "\ncaught by ./raft Test") {
+		t.Errorf("got %d, %q, %q", code, out, complaints)
+	}
+}
+
+func TestWrongUsageIsTold(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"":                       "a command is needed",
+		"simulate":               `unknown command "simulate"`,
+		"sim 3":                  "unknown command",
+		"sim --seeds -1":         "not negative",
+		"sim --mutant nobody":    `no mutant "nobody"`,
+		"mutants nobody":         `no mutant "nobody"`,
+		"replay":                 "one seed is needed",
+		"replay x":               `"x" is no seed`,
+		"replay 1 --drop 3-1":    "want numbers and ranges that rise",
+		"replay 1 --until 3":     "missing unit",
+		"shrink 1 2":             "one seed is needed",
+		"shrink 1 --time minute": "invalid duration",
+	} {
+		if code, out, complaints := lab(t, line); code != 2 || out != "" || !strings.Contains(complaints, want) || !strings.Contains(complaints, "--help") {
+			t.Errorf("%q: got %d, %q, %q, want %q", line, code, out, complaints, want)
+		}
+	}
+	if code, _, complaints := lab(t, "shrink 1"); code != 1 || complaints != "raftlab: seed 1 breaks no invariant\n" {
+		t.Errorf("shrink 1: got %d, %q", code, complaints)
+	}
+}
+
+func TestRangesAreReadAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"0", "0-2", "0-2,5,7-9", "4,6"} {
+		var r ranges
+		if err := r.Set(s); err != nil || r.String() != s {
+			t.Errorf("%s: got %v, %v", s, &r, err)
+		}
+	}
+}
+
+func TestInterruptionEndsTheSearch(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out bytes.Buffer
+	if code := run(ctx, []string{"sim", "--time", "1h"}, &out, &out); code != 0 || !strings.Contains(out.String(), "seeds=0 ") {
+		t.Errorf("got %d, %s", code, &out)
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
+
+// raftlab is one run of the program.
+type raftlab struct {
+	args           []string
+	stdout, stderr io.Writer
+
+	mutant  string // which rule is to be broken first
+	mutated string // which rule this program, compiled for it, breaks
+	begun   bool   // the command line was right, and its command runs
+}
+
+// usageError is a mistake on the command line that shows only when the command runs.
+type usageError struct{ error }
+
+func (l *raftlab) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "raftlab",
+		Short: "Simulate, replay, shrink and break kvorum's Raft",
+		Long: `raftlab plays simulated clusters, each from one number, its seed: the same seed is
+the same run. It searches for a run that breaks an invariant, replays a run line
+by line, shrinks one that fails, and breaks the code on purpose to see which test
+notices. Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong usage.`,
+		Example: `  raftlab sim --time 2m
+  raftlab replay 17 --from 3s --until 3.5s --server n1,n2
+  raftlab mutants
+  raftlab mutants half-is-a-quorum
+  raftlab shrink 17 --mutant half-is-a-quorum`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("a command is needed")
+			}
+			return fmt.Errorf("unknown command %q", args[0])
+		},
+		RunE: func(*cobra.Command, []string) error { return nil }, // never: Args refuses all
+	}
+	root.AddCommand(l.sim(), l.replay(), l.shrink(), l.mutants())
+	return root
+}
+
+// simulates makes a body a command's that can run with a broken rule.
+func (l *raftlab) simulates(cmd *cobra.Command, body func(*cobra.Command, []string) error) *cobra.Command {
+	cmd.Flags().StringVar(&l.mutant, "mutant", "", "break this rule first: a number or name of `raftlab mutants`")
+	cmd.Flags().StringVar(&l.mutated, "mutated", "", "")
+	cmd.Flags().Lookup("mutated").Hidden = true
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		l.begun = true
+		if l.mutant != "" {
+			return l.runMutated(cmd.Context(), l.mutant, l.args...)
+		}
+		return body(cmd, args)
+	}
+	return cmd
+}
+
+// oneSeed is the argument of a command about one seed.
+func oneSeed(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errors.New("one seed is needed")
+	}
+	if _, err := strconv.ParseUint(args[0], 10, 64); err != nil {
+		return fmt.Errorf("%q is no seed: want a number from 0 on", args[0])
+	}
+	return nil
+}
+
+func seedOf(args []string) uint64 {
+	seed, _ := strconv.ParseUint(args[0], 10, 64) // oneSeed has looked at it
+	return seed
+}
+
+// hint returns a command line that does something more with the same program.
+func (l *raftlab) hint(command string, seed uint64) string {
+	line := fmt.Sprintf("raftlab %s %d", command, seed)
+	if l.mutated != "" {
+		line += " --mutant " + l.mutated
+	}
+	return line
+}
