@@ -45,7 +45,7 @@ proto: ## regenerate the Go code of the .proto files (1 s)
 linearizability: ## clients against real servers that are killed, paused and cut off: 20 seeds of each (8 min)
 	go test -count=1 -v -timeout 60m ./linearizability -histories 20
 
-mutants: ## break one rule at a time, 66 of them: every time a test must notice (4 min)
+mutants: ## break one rule at a time, 66 of them: every time a test must notice (2 min)
 	go run ./raft/mutants/cmd
 
 fuzz: ## each fuzz target in turn for FUZZTIME, 30s unless set

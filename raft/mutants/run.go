@@ -24,7 +24,8 @@ type Result struct {
 	CaughtBy  string        // the package and the test that failed; empty: it survived
 	Violation string        // what that test said first
 	Duration  time.Duration // from the change to the verdict, with compilation
-	Output    string        // of the test that failed, or else of all that passed
+	TimedOut  bool          // a test did not end in time, which shows nothing
+	Output    string        // of the test that failed, or else of all that did not
 	Err       error         // no verdict: it does not apply or compile, or ctx ended
 }
 
@@ -57,6 +58,7 @@ func Try(ctx context.Context, m Mutation, tests []Test, verbose io.Writer) (res 
 		if v.failed && !v.timedOut {
 			return Result{CaughtBy: strings.TrimSpace(t.Package + " " + v.test), Violation: v.reason, Output: v.output}
 		}
+		res.TimedOut = res.TimedOut || v.timedOut
 		res.Output += v.output
 	}
 	return res
