@@ -176,7 +176,7 @@ func TestElectionTimeoutsDiffer(t *testing.T) {
 }
 
 // A server may have been made a voter without having heard of it. Its vote may be
-// the one that is missing (thesis §4.2.3).
+// the one that is missing (thesis §4.1).
 func TestALearnerVotesWhenAsked(t *testing.T) {
 	t.Parallel()
 	for _, config := range []Configuration{{Voters: ids("bcd"), Learners: ids("a")}, {Voters: ids("bcd")}, {}} {
