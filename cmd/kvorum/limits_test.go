@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strconv"
+	"sync"
 	"testing"
 
 	"kvorum/rpc/client"
@@ -43,4 +44,24 @@ func TestMuchTooLargeValueIsRefusedForCertain(t *testing.T) {
 		t.Errorf("got %v, %s; want VALUE_TOO_LARGE, definite", err, client.Outcome(err))
 	}
 	expect(t, c, "key", "value")
+}
+
+func TestAThousandWritesOfOneSessionAtOnceAllSucceed(t *testing.T) {
+	t.Parallel()
+	c := clientOf(t, serveOn(t, dir(t), "n1", "--bootstrap"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	session, err := c.OpenSession(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var writers sync.WaitGroup
+	for i := range 1000 {
+		writers.Go(func() {
+			if _, err := session.Set(ctx, strconv.Itoa(i), nil); err != nil {
+				t.Errorf("write %d: %v", i, err)
+			}
+		})
+	}
+	writers.Wait()
 }

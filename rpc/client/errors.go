@@ -14,8 +14,8 @@ const (
 )
 
 // ErrNotSent is wrapped by the error of a call that never left this process,
-// because no server that it may go to could be reached. Its outcome is
-// definite. Check the addresses, or try again.
+// because no server that it may go to could be reached, or its [Session] had too
+// many others under way. Its outcome is definite. Check the addresses, or try again.
 var ErrNotSent = errors.New("the request was not sent")
 
 // ErrNoSuchServer is returned by a call to one server that is neither a member
