@@ -141,25 +141,6 @@ func TestASessionNumbersItsWritesAndAcknowledgesAnswers(t *testing.T) {
 	}
 }
 
-func TestClosingAnExpiredSessionIsNoError(t *testing.T) {
-	t.Parallel()
-	c := clienttest.Start(t, 1)
-	cl, ctx := connect(t, c)
-	s, err := cl.OpenSession(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.Before(func(_ int, method string) error {
-		if method != "CloseSession" {
-			return nil
-		}
-		return clienttest.Error(codes.FailedPrecondition, "SESSION_EXPIRED", "definite", "the session has expired")
-	})
-	if err := s.Close(ctx); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestConcurrentWritesOfASessionAreNumberedApart(t *testing.T) {
 	t.Parallel()
 	c := clienttest.Start(t, 1)
