@@ -46,7 +46,6 @@ const (
 // Limits keep four tags within the 512 bytes that memberlist gossips, and tell
 // how much of a stranger's claim is looked at.
 const (
-	maxNameBytes = 128
 	maxAddrBytes = 255
 	maxExpect    = 99
 )
@@ -83,7 +82,7 @@ func (m Member) validate() error {
 func validateID(id raft.ServerID) error {
 	name := node.Name(id)
 	incarnation := string(id)[min(len(name)+1, len(id)):]
-	if name == "" || len(name) > maxNameBytes || !isHex(incarnation, 16) {
+	if node.ValidateName(name) != nil || !isHex(incarnation, 16) {
 		return fmt.Errorf("server id %.160q is not name@incarnation", id)
 	}
 	return nil

@@ -278,6 +278,7 @@ func TestStrangersAreRefusedUnheard(t *testing.T) {
 		"another incarnation of a": {func(h *peerv1.Hello) { h.To = "a@00000000000000bb" }, vote, codes.FailedPrecondition},
 		"itself":                   {func(h *peerv1.Hello) { h.From = string(e.id) }, vote, codes.InvalidArgument},
 		"nobody":                   {func(h *peerv1.Hello) { h.From = "b" }, vote, codes.InvalidArgument},
+		"a hidden name":            {func(h *peerv1.Hello) { h.From = "b\u200b@" + testIncarnate }, vote, codes.InvalidArgument},
 		"nowhere":                  {func(h *peerv1.Hello) { h.FromAddr = "evil" }, vote, codes.InvalidArgument},
 		"no Hello":                 {func(h *peerv1.Hello) { h.Reset() }, vote, codes.FailedPrecondition},
 		"the last term":            {func(*peerv1.Hello) {}, &peerv1.Message{Term: ^uint64(0), Body: vote.Body}, codes.InvalidArgument},

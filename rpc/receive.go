@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -116,7 +115,7 @@ func (t *Peers) accept(h *peerv1.Hello) (from raft.ServerID, err error) {
 func isServerID(id string) bool {
 	name, incarnation, _ := strings.Cut(id, "@")
 	_, err := hex.DecodeString(incarnation)
-	return name != "" && len(name) <= 128 && utf8.ValidString(name) && len(incarnation) == 16 && err == nil
+	return node.ValidateName(name) == nil && len(incarnation) == 16 && err == nil
 }
 
 // Identify tells who answers at this address.

@@ -8,12 +8,12 @@ import (
 	"os"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
 	"kvorum/discovery"
+	"kvorum/raft/node"
 	"kvorum/rpc"
 )
 
@@ -162,9 +162,8 @@ func (c *config) validate() error {
 }
 
 func (c *config) validateID() error {
-	odd := func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) || r == '@' }
-	if c.id == "" || len(c.id) > 128 || strings.ContainsFunc(c.id, odd) {
-		return usagef("--id %q: it must be 1 to 128 printable characters, without spaces and '@'", c.id)
+	if err := node.ValidateName(c.id); err != nil {
+		return usagef("--id %q: %w", c.id, err)
 	}
 	if c.dataDir == "" {
 		return usagef("--data-dir must not be empty")

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"kvorum/raft"
+	"kvorum/raft/node"
 )
 
 const identityName = "identity"
@@ -38,14 +38,6 @@ func (id Identity) ServerID() raft.ServerID {
 func (id Identity) number() uint64 {
 	n, _ := strconv.ParseUint(id.Incarnation, 16, 64) // checked when made and when read
 	return n
-}
-
-func checkName(name string) error {
-	bad := func(r rune) bool { return r == '@' || unicode.IsSpace(r) || !unicode.IsPrint(r) }
-	if name == "" || len(name) > 128 || strings.ContainsFunc(name, bad) {
-		return fmt.Errorf("server name %q: want 1 to 128 printable characters without spaces and '@'", name)
-	}
-	return nil
 }
 
 func isHex(s string, digits int) bool {
@@ -102,7 +94,7 @@ func decodeIdentity(file string, b []byte) (id Identity, err error) {
 			}
 		}
 	}
-	if checkName(id.Name) != nil || !isHex(id.Incarnation, 16) {
+	if node.ValidateName(id.Name) != nil || !isHex(id.Incarnation, 16) {
 		return id, corrupt(file, 0, "identity without a name or an incarnation")
 	}
 	return id, nil

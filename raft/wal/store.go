@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"kvorum/raft"
+	"kvorum/raft/node"
 )
 
 // DefaultSegmentBytes is how long a segment grows before the next is begun.
@@ -53,8 +54,8 @@ type Store struct {
 // ErrOtherServer or ErrCorrupt, or comes from the file system; each names the
 // folder or the file.
 func Open(fsys FS, dir string, opts Options) (*Store, error) {
-	if err := checkName(opts.Name); err != nil {
-		return nil, fmt.Errorf("wal: %w", err)
+	if err := node.ValidateName(opts.Name); err != nil {
+		return nil, fmt.Errorf("wal: name %q: %w", opts.Name, err)
 	}
 	if err := fsys.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("wal: create folder: %w", err)
