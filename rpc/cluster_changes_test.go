@@ -3,6 +3,7 @@ package rpc
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
@@ -132,6 +133,10 @@ func TestChangesThatCannotBeAreRefused(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", name, test.err, test.reason)
 		}
 		expectReason(t, test.err, test.reason, "definite")
+	}
+	unreachable := tests["an address where nobody is"].err
+	if want := "cannot be reached at 127.0.0.1:1: start it first"; !strings.Contains(unreachable.Error(), want) {
+		t.Errorf("got %v, want it to say %q", unreachable, want)
 	}
 	if got := members(alone.status(t).GetServers()); got != "vn1 " {
 		t.Errorf("the configuration became %s", got)

@@ -50,6 +50,7 @@ var errorTable = []struct {
 	{errValueTooLarge, "VALUE_TOO_LARGE", codes.InvalidArgument, false},
 	{errInvalidRequest, "INVALID_REQUEST", codes.InvalidArgument, false},
 	{raft.ErrNoLeader, "NO_LEADER", codes.Unavailable, false},
+	{node.ErrNoConfiguration, "NO_LEADER", codes.Unavailable, false},
 	{errForming, "NO_LEADER", codes.Unavailable, false},
 	{errStopping, "NO_LEADER", codes.Unavailable, false},
 	{raft.ErrTransferring, "NO_LEADER", codes.Unavailable, false},

@@ -4,6 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -39,19 +45,24 @@ func TestErrorsAreThoseOfTheContract(t *testing.T) {
 		{errValueTooLarge, codes.InvalidArgument, "VALUE_TOO_LARGE", "definite"},
 		{errInvalidRequest, codes.InvalidArgument, "INVALID_REQUEST", "definite"},
 		{raft.ErrNoLeader, codes.Unavailable, "NO_LEADER", "definite"},
+		{node.ErrNoConfiguration, codes.Unavailable, "NO_LEADER", "definite"},
 		{errForming, codes.Unavailable, "NO_LEADER", "definite"},
 		{raft.ErrTransferring, codes.Unavailable, "NO_LEADER", "definite"},
 		{raft.ErrNotLeader, codes.Unavailable, "NOT_LEADER", "definite"},
 		{node.ErrSlotLost, codes.Unavailable, "NOT_LEADER", "definite"},
 		{node.ErrLeadershipLost, codes.Unavailable, "LEADERSHIP_LOST", "unknown"},
 		{node.ErrStopped, codes.Unavailable, "LEADERSHIP_LOST", "unknown"},
+		{node.ErrTransferFailed, codes.Unavailable, "LEADERSHIP_LOST", "unknown"},
 		{errForwardLost, codes.Unavailable, "LEADERSHIP_LOST", "unknown"},
 		{raft.ErrBusy, codes.ResourceExhausted, "BUSY", "definite"},
+		{node.ErrSnapshotRunning, codes.ResourceExhausted, "BUSY", "definite"},
 		{errTooStale, codes.FailedPrecondition, "TOO_STALE", "definite"},
 		{errSessionExpired, codes.FailedPrecondition, "SESSION_EXPIRED", "definite"},
 		{errSequenceStale, codes.FailedPrecondition, "SEQUENCE_STALE", "definite"},
 		{raft.ErrConfigInFlight, codes.FailedPrecondition, "CHANGE_IN_PROGRESS", "definite"},
 		{errUnsafeChange, codes.FailedPrecondition, "UNSAFE_CHANGE", "definite"},
+		{raft.ErrInvalidConfig, codes.FailedPrecondition, "UNSAFE_CHANGE", "definite"},
+		{raft.ErrNotVoter, codes.FailedPrecondition, "NOT_A_MEMBER", "definite"},
 		{errNotAMember, codes.FailedPrecondition, "NOT_A_MEMBER", "definite"},
 		{errNotCaughtUp, codes.FailedPrecondition, "NOT_CAUGHT_UP", "definite"},
 		{errWrongCluster, codes.FailedPrecondition, "WRONG_CLUSTER", "definite"},
@@ -63,6 +74,62 @@ func TestErrorsAreThoseOfTheContract(t *testing.T) {
 		if status.Code(got) != test.code || info.GetDomain() != "kvorum" || info.GetReason() != test.reason ||
 			info.GetMetadata()["outcome"] != test.outcome {
 			t.Errorf("%v: got %v %v, want %v %s %s", test.err, status.Code(got), info, test.code, test.reason, test.outcome)
+		}
+	}
+}
+
+// declaredErrors returns the names of the exported error variables of a package.
+func declaredErrors(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range file.Decls {
+			vars, ok := d.(*ast.GenDecl)
+			if !ok || vars.Tok != token.VAR {
+				continue
+			}
+			for _, spec := range vars.Specs {
+				for _, name := range spec.(*ast.ValueSpec).Names {
+					if strings.HasPrefix(name.Name, "Err") {
+						names = append(names, name.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// TestTableForgetsNoError looks for every error that the packages below declare,
+// in the table and in the test of it above.
+func TestTableForgetsNoError(t *testing.T) {
+	t.Parallel()
+	var texts []string
+	for _, file := range []string{"errors.go", "errors_test.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	for pkg, dir := range map[string]string{"raft": "../raft", "node": "../raft/node"} {
+		names := declaredErrors(t, dir)
+		if len(names) < 5 {
+			t.Errorf("found only %v in %s", names, dir)
+		}
+		for _, name := range names {
+			for _, text := range texts {
+				if !strings.Contains(text, "{"+pkg+"."+name+", ") {
+					t.Errorf("no row for %s.%s", pkg, name)
+				}
+			}
 		}
 	}
 }

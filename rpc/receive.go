@@ -133,7 +133,11 @@ func (t *Peers) identify(ctx context.Context, addr string) (*peerv1.IdentifyResp
 		return nil, err
 	}
 	resp, err := peerv1.NewPeerClient(conn).Identify(ctx, &peerv1.IdentifyRequest{})
-	if err := errors.Join(err, conn.Close()); err != nil {
+	_ = conn.Close() // its only error is that it is closed already
+	switch code := status.Code(err); {
+	case code == codes.Unavailable || code == codes.DeadlineExceeded:
+		return nil, fmt.Errorf("the server cannot be reached at %s: start it first (%s)", addr, status.Convert(err).Message())
+	case err != nil:
 		return nil, fmt.Errorf("ask %s who it is: %w", addr, err)
 	}
 	return resp, nil
