@@ -62,6 +62,7 @@ func (k *kvctl) printServers(servers []*kvorumv1.Server) error {
 // change is a command that changes the cluster and prints the servers after it.
 func (k *kvctl) change(cmd *cobra.Command, call func(context.Context, *client.Client, []string) (*kvorumv1.ChangeResponse, error)) *cobra.Command {
 	cmd.RunE = k.writes(func(ctx context.Context, c *client.Client, args []string) error {
+		k.members = true
 		got, err := call(ctx, c, args)
 		if err != nil {
 			return failure{cmd.Name(), err}

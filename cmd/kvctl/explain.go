@@ -84,6 +84,9 @@ var advices = map[string]string{
 }
 
 func (k *kvctl) advice(err error) string {
+	if k.members && client.Outcome(err) == client.Unknown {
+		return "look at kvctl servers"
+	}
 	switch a := advices[client.Reason(err)]; {
 	case a != "":
 		return a

@@ -52,8 +52,9 @@ func (k *kvctl) get() *cobra.Command {
 		Long: `Print the value of a key and a newline. Exit code 3 if the key does not exist.
 
 The read is linearizable, whichever server answers, unless --consistency asks
-for less: lease trusts the servers' clocks; bounded answers from one server's own
-state if that is no older than --max-staleness; stale answers from it at once.`,
+for less: bounded answers from one server's own state if that is no older than
+--max-staleness; stale answers from it at once. lease will trust the servers'
+clocks; so far it is served as linearizable.`,
 		Example: "  kvctl get greeting\n  kvctl get greeting --consistency stale --server n2\n  kvctl get photo --raw > photo.jpg",
 		Args:    cobra.ExactArgs(1),
 	}

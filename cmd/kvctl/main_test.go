@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
@@ -145,6 +146,57 @@ func TestAFailedWriteSaysWhetherItMayHaveHappened(t *testing.T) {
 		if got.code != exitFailed || !strings.Contains(got.stderr, want) {
 			t.Errorf("got %+v, want %s", got, want)
 		}
+	}
+}
+
+func TestAChangeOfUnknownOutcomeShowsInTheServers(t *testing.T) {
+	t.Parallel()
+	lost := clienttest.Error(codes.Unavailable, "LEADERSHIP_LOST", "unknown", "lost leadership")
+	for _, line := range []string{"add n2 127.0.0.1:1", "promote n2", "remove n2", "transfer n2"} {
+		c := clienttest.Start(t, 1)
+		c.Before(func(_ int, method string) error {
+			if method == "GetServers" {
+				return nil
+			}
+			return lost
+		})
+		got := at(t, c, "", strings.Fields(line)...)
+		if want := "outcome unknown: it may yet take effect; look at kvctl servers\n"; got.code != exitFailed || !strings.HasSuffix(got.stderr, want) {
+			t.Errorf("%s: got %+v, want %q", line, got, want)
+		}
+	}
+}
+
+func TestHelpTellsTheTruth(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 1)
+	for line, want := range map[string]string{
+		"--help":     "not there yet: txn, watch, backup,\nrestore, explain",
+		"get --help": "so far it is served as linearizable",
+	} {
+		if got := at(t, c, "", strings.Fields(line)...); got.code != exitDone || !strings.Contains(got.stdout, want) {
+			t.Errorf("%s: got %+v, want %q", line, got, want)
+		}
+	}
+	for _, name := range []string{"txn", "watch", "backup", "restore", "explain"} {
+		if got := at(t, c, "", name); got.code != exitUsage {
+			t.Errorf("%s: got %+v; it is there, so the help is wrong", name, got)
+		}
+	}
+}
+
+func TestMuchTooLargeValueIsSentAndItsErrorShown(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 1, grpc.MaxRecvMsgSize(32<<20))
+	c.Before(func(_ int, method string) error {
+		if method != "Set" {
+			return nil
+		}
+		return clienttest.Error(codes.InvalidArgument, "VALUE_TOO_LARGE", "definite", "the value is too large")
+	})
+	got := at(t, c, strings.Repeat("x", 11<<20), "set", "k", "-")
+	if got.code != exitFailed || !strings.Contains(got.stderr, "(VALUE_TOO_LARGE); nothing was changed; the servers' --max-value-bytes") {
+		t.Errorf("got %+v", got)
 	}
 }
 

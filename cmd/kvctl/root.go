@@ -29,8 +29,9 @@ type kvctl struct {
 	output  choice
 	tls     tlsFiles
 
-	begun bool // the command line was right, and its command runs
-	write bool // the command changes something: a failure has an outcome
+	begun   bool // the command line was right, and its command runs
+	write   bool // the command changes something: a failure has an outcome
+	members bool // and that is the cluster: kvctl servers shows what came of it
 }
 
 type tlsFiles struct{ cert, key, ca string }
@@ -43,7 +44,8 @@ func (k *kvctl) command() *cobra.Command {
 
 It is given one server or more with --servers or KVORUM_SERVERS, and learns the
 others from them. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the key does not
-exist, 4 the comparison failed.`,
+exist, 4 the comparison failed. Planned, and not there yet: txn, watch, backup,
+restore, explain.`,
 		Example:       "  kvctl set greeting hello\n  kvctl get greeting\n  kvctl --servers 10.0.0.1:8400,10.0.0.2:8400 status",
 		SilenceErrors: true,
 		SilenceUsage:  true,
