@@ -106,7 +106,7 @@ func TestABrokenRuleIsFoundReplayedAndShrunk(t *testing.T) {
 		t.Errorf("replayed: got %d, %q, want %q", code, complaints, broken)
 	}
 	code, out, complaints = lab(t, command(t, out, "shrink"))
-	if code != 0 || !strings.Contains(out, "shrunk from") {
+	if code != 0 || !strings.Contains(out, "shrunk from") || !isAction.MatchString(strings.SplitAfter(out, "left:\n")[1]) {
 		t.Fatalf("shrunk: got %d, %q, %q", code, out, complaints)
 	}
 	smaller := strings.SplitN(out, "\n", 2)[0]

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -33,6 +34,9 @@ The code as it is has no failing seed that we know of: break a rule with --mutan
 	})
 }
 
+// isAction matches the line that begins what a client or a fault does.
+var isAction = regexp.MustCompile(`^ *\S+ action [0-9]+`)
+
 func (l *raftlab) shrinkSeed(ctx context.Context, seed uint64) error {
 	whole := sim.Run(seed, nil)
 	begun := time.Now()
@@ -46,11 +50,18 @@ func (l *raftlab) shrinkSeed(ctx context.Context, seed uint64) error {
 		fmt.Fprintln(l.stderr, "stopped: this may not be the smallest")
 	}
 	drop := ranges{o.Drop}
-	last, total := lastOf(o, lastLines)
+	trace := traceOf(o)
+	last := trace[max(0, len(trace)-lastLines):]
 	fmt.Fprintf(l.stdout, "seed %d: %v\n\n", seed, r.Err)
 	fmt.Fprintf(l.stdout, "shrunk from %d events and %d actions in %v\n", whole.Events, whole.Actions, whole.Time)
 	fmt.Fprintf(l.stdout, "         to %d events and %d actions in %v\n\n", r.Events, r.Actions-len(o.Drop), r.Time)
-	fmt.Fprintf(l.stdout, "the last %d of %d lines:\n%s\n\n", len(last), total, strings.Join(last, "\n"))
+	fmt.Fprintln(l.stdout, "the actions that are left:")
+	for _, line := range trace {
+		if isAction.MatchString(line) {
+			fmt.Fprintln(l.stdout, line)
+		}
+	}
+	fmt.Fprintf(l.stdout, "\nthe last %d of %d lines:\n%s\n\n", len(last), len(trace), strings.Join(last, "\n"))
 	fmt.Fprintf(l.stdout, "replay: %s --until %v", l.hint("replay", seed), o.Until)
 	if len(o.Drop) > 0 {
 		fmt.Fprintf(l.stdout, " --drop %s", &drop)

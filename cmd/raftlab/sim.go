@@ -76,9 +76,10 @@ const lastLines = 30
 
 // report says what is to know about a run that broke an invariant.
 func (l *raftlab) report(r sim.Result) {
-	last, total := lastOf(sim.Options{Seed: r.Seed, Until: r.Time}, lastLines)
+	trace := traceOf(sim.Options{Seed: r.Seed, Until: r.Time})
+	last := trace[max(0, len(trace)-lastLines):]
 	fmt.Fprintf(l.stdout, "seed %d, event %d: %v\n\n", r.Seed, r.Events, r.Err)
-	fmt.Fprintf(l.stdout, "the last %d of %d lines:\n", len(last), total)
+	fmt.Fprintf(l.stdout, "the last %d of %d lines:\n", len(last), len(trace))
 	for _, line := range last {
 		fmt.Fprintln(l.stdout, line)
 	}
@@ -86,14 +87,10 @@ func (l *raftlab) report(r sim.Result) {
 	fmt.Fprintf(l.stdout, "shrink: %s\n\n", l.hint("shrink", r.Seed))
 }
 
-// lastOf plays a run and returns the last n lines of its trace.
-func lastOf(o sim.Options, n int) (last []string, total int) {
-	o.Trace = func(line string) {
-		total++
-		if last = append(last, line); len(last) > 2*n {
-			last = append(last[:0], last[n:]...) // seldom, for long traces
-		}
-	}
+// traceOf plays a run and returns all lines of its trace.
+func traceOf(o sim.Options) []string {
+	var lines []string
+	o.Trace = func(line string) { lines = append(lines, line) }
 	sim.Play(o)
-	return last[max(0, len(last)-n):], total
+	return lines
 }

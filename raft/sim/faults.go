@@ -114,6 +114,7 @@ func (c *cluster) act(f func()) {
 	n := c.actions
 	c.actions++
 	if !c.dropped[n] {
+		c.tracef("action %d", n)
 		others := c.rand
 		c.rand = stream(c.seed, 1<<32+uint64(n))
 		f()
