@@ -31,8 +31,13 @@ type Formation struct {
 
 // Form decides, for a server started with --bootstrap-expect expect, whether
 // it and the servers that it sees form a cluster. Each decides by itself, and
-// those that see the same servers decide alike. Where more servers than that
-// wait nobody decides, since two sets of them could each found a cluster.
+// those that see the same servers decide alike. One that sees more than expect
+// waiting does not decide, since two sets of them could each found a cluster.
+//
+// This holds only as far as gossip does: of more than expect servers, some that do
+// not see all the others may found a cluster, and while gossip is split more than
+// one set may. The sets are then different clusters, which refuse each other.
+// So start exactly expect servers with --bootstrap-expect.
 func Form(members []Member, expect int) Formation {
 	var f Formation
 	var met []raft.ServerID

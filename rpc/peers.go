@@ -111,7 +111,9 @@ func (t *Peers) peer(id raft.ServerID) *peer {
 	return p
 }
 
-// run carries messages until ctx ends. No goroutine outlives it.
+// run carries messages until ctx ends. No goroutine outlives it. The two goroutines of
+// a peer that was removed stay until then, idle: it may be readmitted, and a server
+// meets few others in its life.
 func (t *Peers) run(ctx context.Context) {
 	var group sync.WaitGroup
 	defer group.Wait()

@@ -144,7 +144,9 @@ func (s *Server) options() []grpc.ServerOption {
 
 // Run serves on listener, and carries the node's messages to its peers, until
 // ctx ends; then it finishes what is in flight within about three seconds. The
-// node should run for longer than that. No goroutine outlives Run.
+// node should run for longer than that. Every goroutine of its own has then ended or
+// is about to: one that receives from a peer is not awaited, as its stream ends only
+// after the handler, and may still hand a message to the node.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
