@@ -2,6 +2,7 @@ package linearizability
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -23,8 +24,21 @@ var total struct {
 }
 
 // verify fails the test if h is not linearizable, and then leaves the history,
-// a page that shows it, and the command to check it again.
+// a page that shows it, and the commands to check it again and to make it again.
 func verify(t *testing.T, h History) {
+	t.Helper()
+	verifySaved(t, h, makeAgain(t.Name(), h.Seed))
+}
+
+// makeAgain returns the command that runs a suite with the seed of one history.
+func makeAgain(test string, seed uint64) string {
+	pattern := "^" + strings.ReplaceAll(test, "/", "$/^") + "$"
+	return fmt.Sprintf("make it again:  go test ./linearizability -count=1 -v -run '%s' -histories 1 -seed %d\n"+
+		"Real processes draw the same operations and faults then, but not the same interleaving: it may take many runs.", pattern, seed)
+}
+
+// verifySaved is verify with further instructions.
+func verifySaved(t *testing.T, h History, further string) {
 	t.Helper()
 	total.Lock()
 	total.Count(h)
@@ -41,7 +55,7 @@ func verify(t *testing.T, h History) {
 	if e != nil {
 		t.Fatal(err, e)
 	}
-	t.Fatalf("%v (seed %d)\n%s", err, h.Seed, instructions)
+	t.Fatalf("%v (seed %d)\n%s\n%s", err, h.Seed, instructions, further)
 }
 
 // TestReplay checks a saved history again: the one that -history names, or else
@@ -52,7 +66,15 @@ func TestReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verify(t, h)
+	verifySaved(t, h, "")
+}
+
+func TestCommandToMakeAHistoryAgainNamesSuiteAndSeed(t *testing.T) {
+	t.Parallel()
+	want := "go test ./linearizability -count=1 -v -run '^TestX$/^one_way$' -histories 1 -seed 7\n"
+	if got := makeAgain("TestX/one_way", 7); !strings.Contains(got, want) || !strings.Contains(got, "not the same interleaving") {
+		t.Errorf("got %q, want it to hold %q and a warning", got, want)
+	}
 }
 
 func TestSavedFailureCanBeLookedAtAndCheckedAgain(t *testing.T) {

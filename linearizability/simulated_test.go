@@ -119,7 +119,8 @@ func (v *virtual) expectEqualStates(t *testing.T) {
 }
 
 // TestSimulatedHistoriesAreLinearizable: many histories cost little where time
-// is virtual.
+// is virtual. Package raft/sim runs the core alone, step by step, and replays exactly;
+// here whole nodes, logs and stores run, with all their goroutines.
 func TestSimulatedHistoriesAreLinearizable(t *testing.T) {
 	t.Parallel()
 	var figures Figures
