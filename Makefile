@@ -16,7 +16,7 @@ STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-build: ## bin/kvorum, bin/kvctl, bin/kvbench
+build: ## bin/kvorum, bin/kvctl, bin/kvbench, bin/raftlab
 	go build -o bin/ ./cmd/...
 
 run: build ## three servers on this machine, data in ./kvorum-demo, Ctrl-C stops them
