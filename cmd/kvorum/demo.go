@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -52,9 +51,8 @@ command that is printed.`,
 		if d.basePort < 1 || d.basePort > 65535-10*d.size {
 			return usagef("--base-port %d: it must be within 1 and %d", d.basePort, 65535-10*d.size)
 		}
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := untilSignal(c.Context())
 		defer stop()
-		context.AfterFunc(ctx, stop) // from now on a signal does what it always does: it ends the process
 		return d.run(ctx)
 	}
 	return c

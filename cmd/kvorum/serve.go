@@ -41,12 +41,29 @@ before the file. Raft's clock ticks five times per --heartbeat-interval, and
 		if err := cfg.complete(c.Flags(), os.Getenv); err != nil {
 			return err
 		}
-		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := untilSignal(c.Context())
 		defer stop()
-		context.AfterFunc(ctx, stop) // from now on a signal does what it always does: it ends the process
 		return serve(ctx, cfg, cfg.logger(c.ErrOrStderr()))
 	}
 	return c
+}
+
+// untilSignal returns a context that ends at the first SIGINT or SIGTERM. Before it
+// does, signals mean again what they always do, so that a second one ends the
+// process even if it follows at once.
+func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, stop = context.WithCancel(parent)
+	first := make(chan os.Signal, 1) // capacity 1: whoever signals does not wait
+	signal.Notify(first, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-first:
+		case <-ctx.Done():
+		}
+		signal.Stop(first)
+		stop()
+	}()
+	return ctx, stop
 }
 
 // server is what a server has from its start, in a cluster or not.
