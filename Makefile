@@ -16,7 +16,7 @@ STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-build: ## bin/ with one program of each folder in cmd (12 s, 1 s if little has changed), bin/raftlab
+build: ## bin/kvorum, bin/kvctl, bin/kvbench, bin/raftlab (12 s, 1 s if little has changed)
 	go build -o bin/ ./cmd/...
 
 run: build ## three servers on this machine, data in ./kvorum-demo (until Ctrl-C)
