@@ -14,6 +14,7 @@ type Batch struct {
 	First    uint64        // the first seed
 	Seeds    int           // how many, one after the other; 0: no limit
 	CPU      time.Duration // of processor time, roughly; 0: no limit
+	Short    bool          // see Options
 	Progress func(Total)   // is called after each seed, one call at a time; may be nil
 }
 
@@ -39,14 +40,17 @@ func RunSeeds(ctx context.Context, b Batch) Total {
 		mu.Lock()
 		defer mu.Unlock()
 		over := b.Seeds > 0 && next >= b.Seeds || b.CPU > 0 && total.CPU >= b.CPU || len(total.Violations) > 0 || ctx.Err() != nil
+		if over {
+			return 0, false
+		}
 		next++
-		return b.First + uint64(next) - 1, !over
+		return b.First + uint64(next) - 1, true
 	}
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for seed, ok := take(); ok; seed, ok = take() {
-				r := Play(Options{Seed: seed})
+				r := Play(Options{Seed: seed, Short: b.Short})
 				mu.Lock()
 				total.add(r)
 				total.CPU = cpuTime() - begun

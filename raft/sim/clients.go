@@ -1,84 +1,347 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
+	"kvorum/kv"
 	"kvorum/raft"
 )
 
-// clients propose commands and read, at any server, and remember what the
-// answers must be.
+// clients ask servers to read and write, one thing at a time each, and ask again
+// when nobody answers. Most write in a session, so that asking again is safe.
 type clients struct {
-	commands int
+	rand     *rand.Rand
+	all      []*client
+	silent   bool // they ask nothing new
+	lastID   int
+	values   int
 	readID   uint64
-	reads    map[uint64]pendingRead
-	waiting  map[raft.EntryID]raft.ServerID // who accepted a proposal and will answer it
+	reads    map[uint64]*pendingRead
+	recorded []*operation // of a short run
 }
 
-// pendingRead is a read that has not been answered. It must see everything that
-// was committed anywhere when it began.
-type pendingRead struct {
-	at    *server
-	begun time.Duration
-	bound raft.Index
+// client is one that knows at most one session.
+type client struct {
+	id        int
+	inSession bool
+	session   uint64 // 0: it has none yet
+	sequence  uint64
+	underWay  *operation
 }
 
-func newClients() clients {
-	return clients{reads: map[uint64]pendingRead{}, waiting: map[raft.EntryID]raft.ServerID{}}
-}
-
-// propose sends a command to s or, if s knows better, to the leader.
-func (l *clients) propose(c *cluster, s *server) {
-	if s.raft != nil && !s.paused && s.seen.Leader != raft.None {
-		s = c.server(s.seen.Leader)
+func newClients(c *cluster) clients {
+	l := clients{rand: stream(c.seed, forClients), reads: map[uint64]*pendingRead{}}
+	for i := range c.mix.clients {
+		l.all = append(l.all, &client{id: i, inSession: i%4 != 3})
 	}
-	l.commands++
-	command := fmt.Appendf(nil, "%d", l.commands)
-	if c.chance(0.05) {
-		command = append(command, make([]byte, c.rand.IntN(300))...)
-	}
-	c.input(s, func() {
-		if id, err := s.raft.Propose(command); err == nil {
-			l.waiting[id] = s.id
-			c.tracef("%s accepts %v", s.id, id)
-		}
-	})
+	l.lastID = len(l.all)
+	return l
 }
 
-// applied answers a proposal where it was accepted.
-func (l *clients) applied(c *cluster, s *server, id raft.EntryID) {
-	if l.waiting[id] == s.id {
-		delete(l.waiting, id)
-		c.counts[Acknowledged]++
-	}
+// operation is what a client wants, with what came of it.
+type operation struct {
+	Operation
+	client   *client
+	command  kv.Command // nil: a read
+	encoded  []byte
+	at       once // where it has a session
+	try      int  // counts attempts
+	accepted int  // attempts that may have had an effect, as far as the client knows
+	done     bool
+	read     *pendingRead // the last attempt
+	deposed  bool         // a leader fell while it was being read from
+	happened bool         // an attempt is committed
+	expired  bool         // its session had ended: being committed means nothing
 }
 
-func (l *clients) read(c *cluster, s *server) {
-	c.input(s, func() {
-		l.readID++
-		if s.raft.ReadIndex(l.readID) != nil {
-			return
-		}
-		id := l.readID
-		l.reads[id] = pendingRead{s, c.now, raft.Index(len(c.observer.history) - 1)}
-		c.after(10*ElectionTimeout, func() {
-			if _, unanswered := l.reads[id]; unanswered {
-				delete(l.reads, id) // the client asks again
-				c.counts[ReadLost]++
-			}
-		})
-	})
+// once names a write of a session.
+type once struct{ session, sequence uint64 }
+
+// attempt is one try of a write that a server has accepted.
+type attempt struct {
+	op        *operation
+	at        raft.EntryID
+	committed bool
+	lost      bool // it was said to have had no effect
 }
 
-// answered checks that a read is not stale. An answer may come twice.
-func (l *clients) answered(c *cluster, s *server, rd raft.Read) {
-	r, ok := l.reads[rd.ID]
-	if !ok {
+// ask begins an operation for a client, unless it is waiting for another.
+func (c *cluster) ask(r *rand.Rand) {
+	l := &c.clients
+	k := oneOf(r, l.all...)
+	if k.underWay != nil || l.silent {
 		return
 	}
-	delete(l.reads, rd.ID)
-	c.counts[ReadAnswered]++
-	c.observer.check(rd.Index >= r.bound && s.machine.applied >= r.bound,
-		"stale read at %s: it sees up to %d (index %d), but %d was committed when it began", s.id, s.machine.applied, rd.Index, r.bound)
+	l.values++
+	o := &operation{client: k, Operation: Operation{Client: k.id, Key: fmt.Sprintf("k%d", r.IntN(c.mix.keys)), Call: c.now}}
+	if k.inSession && k.session == 0 {
+		o.Kind, o.command = openSession, kv.OpenSession{}
+	} else {
+		c.draw(r, o)
+	}
+	if o.command != nil {
+		o.encoded = kv.Encode(o.command)
+	}
+	k.underWay = o
+	if c.short && o.Kind != openSession {
+		l.recorded = append(l.recorded, o)
+	}
+	c.try(o, r)
+}
+
+// draw decides what the operation is.
+func (c *cluster) draw(r *rand.Rand, o *operation) {
+	k, value := o.client, fmt.Sprintf("v%d", c.clients.values)
+	var session *kv.Once
+	if k.inSession {
+		session = &kv.Once{Session: k.session, Sequence: k.sequence + 1, FirstUnacked: k.sequence + 1}
+	}
+	content := []byte(value)
+	if chance(r, 50) {
+		content = append(content, make([]byte, r.IntN(300))...)
+		value = string(content)
+	}
+	switch n := r.IntN(100); {
+	case n < c.mix.readPercent:
+		o.Kind = Get
+		return
+	case n < c.mix.readPercent+10:
+		o.Kind, o.command = Delete, kv.Delete{Key: o.Key, Once: session}
+	case n < c.mix.readPercent+30:
+		o.Kind, o.Value = CompareAndSet, value
+		o.Expected = c.guess(r, o.Key)
+		o.command = kv.CompareAndSet{Key: o.Key, Expected: expected(o.Expected), Value: content, Once: session}
+	default:
+		o.Kind, o.Value = Set, value
+		o.command = kv.Set{Key: o.Key, Value: content, Once: session}
+	}
+	if session != nil {
+		k.sequence++
+		o.at = once{k.session, k.sequence}
+	}
+}
+
+// guess is what somebody may believe that a key holds: what some server says.
+func (c *cluster) guess(r *rand.Rand, key string) State {
+	s := oneOf(r, c.servers...)
+	if s.machine.kv == nil {
+		return State{}
+	}
+	value, _, ok := s.machine.kv.Get(key)
+	return State{ok, string(value)}
+}
+
+func expected(s State) kv.Expected {
+	if !s.Exists {
+		return kv.Absent{}
+	}
+	return kv.HasValue(s.Value)
+}
+
+// patience is how many times a client asks during the chaos, and how long it
+// waits before it asks again.
+const (
+	patience  = 6
+	retryTime = ElectionTimeout
+)
+
+// try sends an operation to some server, at times to two at once, and plans what
+// happens if there is no answer.
+func (c *cluster) try(o *operation, r *rand.Rand) {
+	o.try++
+	try := o.try
+	c.tryAt(o, c.contact(r))
+	if o.at != (once{}) && chance(r, 30) {
+		c.tryAt(o, c.contact(r))
+	}
+	c.after(retryTime/2+time.Duration(r.Int64N(int64(retryTime))), func() {
+		if !o.done && o.try == try {
+			c.tryAgain(o, r)
+		}
+	})
+}
+
+// contact draws a server that the client may know how to reach. Once the faults
+// have ended it passes over those that have been left behind.
+func (c *cluster) contact(r *rand.Rand) *server {
+	for range 20 {
+		s := oneOf(r, c.servers...)
+		if !s.gone && (c.phase == chaos || !s.faulty && c.follows(s)) {
+			return s
+		}
+	}
+	return c.servers[len(c.servers)-1]
+}
+
+// follows reports whether s follows a server that leads.
+func (c *cluster) follows(s *server) bool {
+	leader := c.byID[s.seen.Leader]
+	return leader != nil && leader.seen.Role == raft.Leader && leader.seen.Term == s.seen.Term
+}
+
+// tryAgain: an attempt that may have had an effect must not be repeated outside
+// of a session.
+func (c *cluster) tryAgain(o *operation, r *rand.Rand) {
+	safe := o.accepted == 0 || o.at != once{} || o.Kind == openSession
+	switch {
+	case !safe || c.phase == chaos && o.try >= patience:
+		c.giveUp(o)
+	default:
+		if o.accepted > 0 {
+			c.counts[Retried]++
+		}
+		if rd := o.read; rd != nil && (rd.at.run != rd.run || rd.at.seen.Term > rd.term) {
+			o.deposed = true
+		}
+		c.try(o, r)
+	}
+}
+
+func (c *cluster) giveUp(o *operation) {
+	outcome := Unknown
+	if o.accepted == 0 {
+		outcome = Definite
+	}
+	c.finish(o, outcome)
+}
+
+// finish ends an operation. Where its outcome is unknown it may go on for ever,
+// and the client goes on as another.
+func (c *cluster) finish(o *operation, outcome Outcome) {
+	o.done, o.Outcome, o.Return = true, outcome, c.now
+	o.client.underWay = nil
+	switch outcome {
+	case OK:
+		c.counts[Acknowledged]++
+	case Unknown:
+		o.client.id = c.clients.lastID
+		c.clients.lastID++
+	case Definite:
+		c.counts[FailedDefinitely]++
+		c.observer.failedDefinitely(o)
+	}
+	if c.trace != nil {
+		c.tracef("client %d: %v", o.Client, &o.Operation)
+	}
+}
+
+// tryAt asks s, which forwards what only a leader can do.
+func (c *cluster) tryAt(o *operation, s *server) {
+	if s.raft == nil {
+		return // the connection is refused
+	}
+	if o.command == nil {
+		c.readAt(o, s)
+		return
+	}
+	o.accepted++ // until we know better
+	c.input(s, func() {
+		o.accepted--
+		_, _, leader := s.raft.Leadership()
+		switch {
+		case leader == s.id:
+			c.propose(o, s)
+		case leader == raft.None:
+		default:
+			if to := c.server(leader); c.network.reaches(s, to) {
+				o.accepted++ // until the leader says otherwise
+				c.after(c.delay(), func() { c.forwarded(o, s, to) })
+			}
+		}
+	})
+}
+
+func (c *cluster) forwarded(o *operation, from, to *server) {
+	if !c.network.reaches(from, to) || !to.isRunning() {
+		return
+	}
+	c.input(to, func() {
+		o.accepted--
+		c.propose(o, to)
+	})
+}
+
+// propose hands the command to the core of a server that believes it leads.
+func (c *cluster) propose(o *operation, s *server) {
+	id, err := s.raft.Propose(o.encoded)
+	if err != nil {
+		if errors.Is(err, raft.ErrBusy) {
+			c.counts[Busy]++
+		}
+		return // certainly without effect
+	}
+	o.accepted++
+	a := &attempt{op: o, at: id}
+	c.observer.attempts[id] = a
+	s.waiting[id.Index] = a
+	if c.trace != nil {
+		c.tracef("%s accepts %v of client %d: %v", s, id, o.Client, &o.Operation)
+	}
+}
+
+// forgetProposals: a snapshot has decided them in a way that s cannot tell.
+func (c *cluster) forgetProposals(s *server, upto raft.Index) {
+	for i := range s.waiting {
+		if i <= upto {
+			delete(s.waiting, i)
+		}
+	}
+}
+
+// decided answers whoever waits for the slot that has been applied: with the
+// result if the entry is theirs, and else with a definite failure.
+func (c *cluster) decided(s *server, at raft.EntryID, result []byte) {
+	a := s.waiting[at.Index]
+	if a == nil {
+		return
+	}
+	delete(s.waiting, at.Index)
+	switch {
+	case a.at != at:
+		c.counts[SlotLost]++
+		c.observer.lost(a)
+		a.op.accepted--
+	case c.phase == chaos && chance(c.clients.rand, c.mix.answerLost):
+	default:
+		c.answer(a.op, result)
+	}
+}
+
+// answer tells the client what became of its write.
+func (c *cluster) answer(o *operation, encoded []byte) {
+	if o.done {
+		return
+	}
+	result, err := kv.DecodeResult(encoded)
+	switch {
+	case err != nil:
+		c.observer.fail("Q2", "the answer to %v cannot be read: %v", &o.Operation, err)
+	case result.Status == kv.SessionExpired:
+		c.counts[SessionExpired]++
+		o.client.session, o.client.sequence = 0, 0
+		o.expired = true
+		o.accepted--
+		c.giveUp(o)
+	case result.Status != kv.OK:
+		c.observer.fail("Q2", "client %d is told %v about %v", o.Client, result.Status, &o.Operation)
+	default:
+		c.fill(o, result)
+		c.finish(o, OK)
+	}
+}
+
+func (c *cluster) fill(o *operation, result kv.Result) {
+	switch o.Kind {
+	case openSession:
+		o.client.session, o.client.sequence = uint64(result.Revision), 0
+	case Delete:
+		o.Seen.Exists = result.Existed
+	case CompareAndSet:
+		if o.Swapped = result.Swapped; !o.Swapped {
+			o.Seen = State{result.Existed, string(result.Value)}
+		}
+	}
 }

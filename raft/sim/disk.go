@@ -1,39 +1,121 @@
 package sim
 
 import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"syscall"
 	"time"
 
 	"kvorum/raft"
+	"kvorum/raft/wal"
 )
 
-// disk is a server's stable storage. A batch that was handed to it becomes
-// durable later, in order, several with one fsync; until then a crash may lose
-// it, or the end of it.
+const (
+	folder    = "disk"
+	clusterID = "0123456789abcdef0123456789abcdef"
+)
+
+// disk is a server's stable storage: the real one, on a file system in memory. A
+// batch that was handed to it is saved later, in order, several at once.
 type disk struct {
-	hard     raft.HardState
-	snapshot raft.SnapshotMeta // the newest, and
-	state    uint64            // the state machine's state in it
-	log      []slot            // log[i] is entry i
-	discard  raft.Index        // entries up to here are gone, and log knows them only from hearsay
-	received map[raft.EntryID]uint64
+	incarnation string
+	fs          *wal.MemFS
+	store       *wal.Store // nil while the process is down
+	durable     account    // what the observer knows to be on it
 
 	writes  []raft.Persist // handed over, not yet durable
-	syncing int            // how many of them the present fsync covers
+	syncing int            // how many of them are being saved
+	saves   int            // counts saves that were begun
 
-	stuckUntil time.Duration // no fsync returns before
+	stuckUntil time.Duration  // no save returns before
+	unsure     []raft.Persist // were being saved when the process ended
+	damaged    bool           // since the last start
+	joined     bool           // it knows its cluster
+
+	fault      error // what an operation of the file system will return,
+	operations int   // after so many
 }
 
-func newDisk(meta raft.SnapshotMeta) disk {
-	return disk{snapshot: meta, log: []slot{{config: &meta.Config}}, received: map[raft.EntryID]uint64{}}
-}
+// errPower is how the operations fail that come after the power.
+var errPower = errors.New("sim: no power")
 
-// load returns what a process finds when it starts.
-func (d *disk) load() raft.Saved {
-	saved := raft.Saved{HardState: d.hard, Snapshot: d.snapshot}
-	for _, s := range d.log[d.discard+1:] {
-		saved.Entries = append(saved.Entries, s.Entry)
+// before is asked by the file system ahead of each operation.
+func (d *disk) before(operation, _ string) error {
+	if d.fault == nil || d.fault == syscall.ENOSPC && operation != "create" && operation != "write" {
+		return nil
 	}
-	return saved
+	if d.operations--; d.operations > 0 {
+		return nil
+	}
+	err := d.fault
+	if err != errPower {
+		d.fault = nil // it fails once
+	}
+	return err
+}
+
+// bootstrap makes s one of the first voters, before anything can go wrong.
+func (c *cluster) bootstrap(s *server, voters []raft.ServerID) {
+	store, err := c.openStore(s)
+	if err == nil {
+		err = store.Bootstrap(clusterID, voters...)
+	}
+	if err = errors.Join(err, store.Close()); err != nil {
+		c.observer.fail("V3", "%s cannot be made: %v", s, err)
+	}
+	s.disk.joined = true
+	s.disk.durable.snapshot = raft.Bootstrap(voters...).Snapshot
+	s.disk.durable.log = []slot{{config: &s.disk.durable.snapshot.Config}}
+}
+
+func (c *cluster) openStore(s *server) (*wal.Store, error) {
+	return wal.Open(s.disk.fs, folder, wal.Options{
+		Name: s.name, Incarnation: s.disk.incarnation, SegmentBytes: c.mix.segmentBytes,
+	})
+}
+
+// open reads the disk, as a process does that starts. It reports whether that
+// process can go on.
+func (c *cluster) open(s *server) (saved raft.Saved, ok bool) {
+	d := &s.disk
+	store, err := c.openStore(s)
+	if err != nil {
+		c.cannotOpen(s, err)
+		return saved, false
+	}
+	d.fault = nil
+	d.store = store
+	saved, err = store.Load()
+	if err != nil {
+		c.observer.fail("V3", "%s cannot load: %v", s, err)
+		return saved, false
+	}
+	c.observer.recovered(s, saved)
+	d.unsure, d.damaged = nil, false
+	return saved, c.observer.err == nil
+}
+
+// cannotOpen: the only reasons are those that we made. A server that knows that
+// its disk is damaged does not start, and says nothing to anybody (V5).
+func (c *cluster) cannotOpen(s *server, err error) {
+	c.tracef("%s cannot start: %v", s, err)
+	switch {
+	case errors.Is(err, wal.ErrCorrupt) && s.disk.damaged:
+		c.counts[DamageRefused]++
+		s.broken = true
+	case errors.Is(err, errPower):
+		c.counts[CrashInRecovery]++
+		c.cutPower(s, c.disks)
+		s.run++
+		c.startAfter(s, around(c.disks, c.mix.downTime))
+	case errors.Is(err, syscall.EIO), errors.Is(err, syscall.ENOSPC):
+		s.disk.fs.Kill()
+		s.run++
+		c.startAfter(s, around(c.disks, c.mix.downTime))
+	default:
+		c.observer.fail("V3", "%s does not start: %v", s, err)
+	}
 }
 
 // write hands a batch to the disk.
@@ -44,29 +126,50 @@ func (c *cluster) write(s *server, p raft.Persist) {
 	}
 }
 
-// sync starts an fsync of the batches that wait, or of the first few of them.
+// sync begins to save the batches that wait, or the first few of them.
 func (c *cluster) sync(s *server) {
 	d := &s.disk
-	d.syncing = 1 + c.rand.IntN(len(d.writes))
+	d.syncing = 1 + c.disks.IntN(len(d.writes))
 	if d.syncing > 1 {
 		c.counts[GroupCommit]++
 	}
-	run := s.run
-	c.after(max(c.around(c.mix.fsync), d.stuckUntil-c.now), func() {
-		if s.run == run {
-			c.synced(s)
+	c.saveAfter(s, max(around(c.disks, c.mix.fsync), d.stuckUntil-c.now))
+}
+
+func (c *cluster) saveAfter(s *server, d time.Duration) {
+	s.disk.saves++
+	run, saves := s.run, s.disk.saves
+	c.after(d, func() {
+		if s.run == run && s.disk.saves == saves {
+			c.save(s)
 		}
 	})
 }
 
-// synced makes durable what the fsync covered, whether or not the process is
-// paused, and tells the process.
-func (c *cluster) synced(s *server) {
+// unstick lets a disk that is stuck answer.
+func (c *cluster) unstick(s *server) {
+	s.disk.stuckUntil = 0
+	if s.disk.syncing > 0 {
+		c.saveAfter(s, around(c.disks, c.mix.fsync))
+	}
+}
+
+// save makes durable what is due, whether or not the process is paused, and
+// tells the process.
+func (c *cluster) save(s *server) {
 	d := &s.disk
-	done := d.writes[:d.syncing]
+	done := d.writes[:d.syncing:d.syncing]
 	d.writes, d.syncing = d.writes[d.syncing:], 0
+	if err := d.store.Save(done); err != nil {
+		d.unsure = slices.Clone(done)
+		c.diskFailed(s, err)
+		return
+	}
 	for _, p := range done {
-		c.makeDurable(s, p)
+		c.observer.saved(s, p)
+	}
+	if c.observer.err != nil {
+		return
 	}
 	if len(d.writes) > 0 {
 		c.sync(s)
@@ -87,60 +190,48 @@ func (c *cluster) synced(s *server) {
 	})
 }
 
-// loseWrites is what a crash does to the disk: any number of the batches that
-// were not yet durable survive, the first ones, and perhaps part of one more.
-func (c *cluster) loseWrites(s *server) {
-	d := &s.disk
-	n := c.rand.IntN(len(d.writes) + 1)
-	for _, p := range d.writes[:n] {
-		c.makeDurable(s, p)
-	}
-	if n < len(d.writes) && c.chance(0.3) {
-		torn := d.writes[n]
-		torn.Discard = 0
-		if torn.Entries = torn.Entries[:c.rand.IntN(len(torn.Entries)+1)]; c.chance(0.5) {
-			torn.Snapshot, torn.Entries = nil, nil
-		}
-		c.makeDurable(s, torn)
-	}
-	d.writes, d.syncing = nil, 0
-}
-
-// makeDurable writes a batch in the order term and vote, snapshot, entries.
-func (c *cluster) makeDurable(s *server, p raft.Persist) {
-	d := &s.disk
-	if p.HardState != nil {
-		c.observer.hardStateDurable(s, *p.HardState)
-		d.hard = *p.HardState
-	}
-	if p.Snapshot != nil {
-		c.installDurably(s, *p.Snapshot)
-	}
-	if len(p.Entries) > 0 {
-		if first := p.Entries[0].Index; first > raft.Index(len(d.log)) || first <= d.discard {
-			c.observer.fail("%s saves entries from %d on, its disk has %d to %d", s.id, first, d.discard+1, len(d.log)-1)
-			return
-		}
-		d.log = extend(d.log, p.Entries)
-	}
-	d.discard = max(d.discard, p.Discard)
-	if d.discard > d.snapshot.LastIncludedIndex {
-		c.observer.fail("%s discards entries up to %d, its snapshot ends at %d", s.id, d.discard, d.snapshot.LastIncludedIndex)
-	}
-	c.checkKept(s)
-}
-
-func (c *cluster) installDurably(s *server, meta raft.SnapshotMeta) {
-	d, last := &s.disk, meta.LastIncludedIndex
-	state, ok := d.received[meta.ID()]
-	if !ok {
-		c.observer.fail("%s installs the snapshot %v, which it never received", s.id, meta.ID())
+// diskFailed ends the process: nothing is known any more of what is durable. The
+// operator starts it again.
+func (c *cluster) diskFailed(s *server, err error) {
+	if !errors.Is(err, syscall.EIO) && !errors.Is(err, syscall.ENOSPC) {
+		c.observer.fail("V1", "%s cannot save: %v", s, err)
 		return
 	}
-	if int(last) >= len(d.log) || d.log[last].Term != meta.LastIncludedTerm {
-		d.log, d.discard = c.observer.prefix(last), last
+	c.tracef("%s ends: %v", s, err)
+	c.counts[DiskFailed]++
+	c.stop(s)
+	c.losePageCache(s, c.disks)
+	s.disk.writes, s.disk.syncing, s.disk.store = nil, 0, nil
+	c.startAfter(s, around(c.disks, c.mix.downTime))
+}
+
+// cutPower is what a crash does to the disk: a save and a snapshot that were on
+// their way get as far as some operation of the file system, and what was not
+// synced may be lost, sector by sector and name by name.
+func (c *cluster) cutPower(s *server, r *rand.Rand) {
+	d := &s.disk
+	if len(d.writes) > 0 {
+		c.counts[CrashBeforeDurable]++
 	}
-	if last > d.snapshot.LastIncludedIndex {
-		d.snapshot, d.state = meta, state
+	d.fault, d.operations = errPower, 1+r.IntN(8)
+	if m := &s.machine; m.saving != nil && d.store != nil && r.IntN(2) == 0 {
+		d.store.WriteSnapshot(m.saving.meta, m.saving.state) // its error is known
 	}
+	if d.syncing > 0 && r.IntN(2) == 0 {
+		d.unsure = slices.Clone(d.writes[:d.syncing])
+		d.store.Save(d.unsure) // its error is known
+		c.counts[CrashDuringSave]++
+	}
+	d.fault = nil
+	if r.IntN(3) == 0 {
+		d.fs.Kill() // only the process ended
+	} else {
+		c.losePageCache(s, r)
+	}
+	d.writes, d.syncing, d.store = nil, 0, nil
+}
+
+func (c *cluster) losePageCache(s *server, r *rand.Rand) {
+	perMille := oneOf(r, 0, 500, 500, 1000)
+	s.disk.fs.Crash(func() bool { return chance(r, perMille) })
 }

@@ -7,10 +7,11 @@ import (
 	"kvorum/raft"
 )
 
-// describe writes a message on one line, as the scripts of package raft do. An
+// describe writes a message on one line, as the scripts in raft/testdata do. An
 // entry is written index.term.
 func describe(m raft.Message) string {
-	head := fmt.Sprintf("%s -> %s %s term=%d", m.From, m.To, strings.TrimPrefix(fmt.Sprintf("%T", m.Body), "raft."), m.Term)
+	kind := strings.TrimPrefix(fmt.Sprintf("%T", m.Body), "raft.")
+	head := fmt.Sprintf("%s -> %s %s term=%d", short(m.From), short(m.To), kind, m.Term)
 	switch b := m.Body.(type) {
 	case raft.RequestVote:
 		return head + fmt.Sprintf(" last=%d.%d", b.LastLogIndex, b.LastLogTerm)
@@ -46,20 +47,20 @@ func entries(all []raft.Entry) string {
 }
 
 // members writes a configuration: voters, or old voters > new voters; + learners.
-func members(c raft.Configuration) string {
+func members(config raft.Configuration) string {
 	join := func(ids []raft.ServerID) string {
 		words := make([]string, len(ids))
 		for i, id := range ids {
-			words[i] = string(id)
+			words[i] = short(id)
 		}
 		return strings.Join(words, ",")
 	}
-	text := join(c.Voters)
-	if c.Joint() {
-		text = join(c.Old) + ">" + text
+	text := join(config.Voters)
+	if config.Joint() {
+		text = join(config.Old) + ">" + text
 	}
-	if len(c.Learners) > 0 {
-		text += "+" + join(c.Learners)
+	if len(config.Learners) > 0 {
+		text += "+" + join(config.Learners)
 	}
 	return "{" + text + "}"
 }

@@ -3,15 +3,16 @@ package sim
 import (
 	"flag"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 )
 
 var (
-	seeds = flag.Int("seeds", 200, "how many seeds TestSeeds plays")
-	base  = flag.Uint64("base", 1, "the first of them")
-	seed  = flag.Int64("seed", -1, "play only this seed; with -v, say what happens")
+	seeds   = flag.Int("seeds", 200, "how many seeds TestSeeds plays")
+	minutes = flag.Float64("minutes", 0, "how many minutes of processor time TestSeeds plays instead")
+	base    = flag.Uint64("base", 1, "the first of them")
+	seed    = flag.Int64("seed", -1, "play only this seed; with -v, say what happens")
+	brief   = flag.Bool("brief", false, "play short runs")
 )
 
 // TestSeeds plays many seeds: no invariant breaks, every cluster settles, and
@@ -21,57 +22,35 @@ func TestSeeds(t *testing.T) {
 		playOne(t, uint64(*seed))
 		return
 	}
-	begun := time.Now()
-	total, failed := play(t, *base, *seeds)
-	if !failed && *seeds >= 100 {
-		for _, s := range Situations() {
-			if total.Counts[s] == 0 {
-				t.Errorf("vacuous: in %d seeds, never: %s", *seeds, s)
-			}
+	b := Batch{First: *base, Seeds: *seeds, Short: *brief}
+	if *minutes > 0 {
+		b.Seeds, b.CPU = 0, time.Duration(*minutes*float64(time.Minute))
+	}
+	total := RunSeeds(t.Context(), b)
+	for _, r := range total.Violations {
+		t.Errorf("seed %d: %v\nreplay: go test ./raft/sim -run TestSeeds -seed %d -v", r.Seed, r.Err, r.Seed)
+	}
+	if total.Seeds >= 100 && !t.Failed() {
+		for _, s := range total.Unseen() {
+			t.Errorf("vacuous: in %d seeds, never: %s", total.Seeds, s)
 		}
 	}
-	fmt.Printf("raft/sim: %d seeds, %d events, %.0f virtual seconds in %.1f s; settled in at most %.1f election timeouts; %v\n",
-		*seeds, total.Events, total.Time.Seconds(), time.Since(begun).Seconds(), float64(total.Settled)/float64(ElectionTimeout), total.Counts)
-}
-
-// play plays n seeds from base on, as many at a time as there are processors.
-func play(t *testing.T, base uint64, n int) (total Result, failed bool) {
-	total.Counts = map[Situation]int{}
-	var mu sync.Mutex // seeds are played in parallel and summed up in any order
-	t.Run("group", func(t *testing.T) {
-		for i := range n {
-			seed := base + uint64(i)
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				t.Parallel()
-				r := Run(seed, nil)
-				mu.Lock()
-				defer mu.Unlock()
-				if r.Err != nil {
-					failed = true
-					t.Errorf("%v\nreplay: go test ./raft/sim -run TestSeeds -seed %d -v", r.Err, seed)
-				}
-				total.Events += r.Events
-				total.Time += r.Time
-				total.Settled = max(total.Settled, r.Settled)
-				for s, count := range r.Counts {
-					total.Counts[s] += count
-				}
-			})
-		}
-	})
-	return total, failed
+	t.Logf("settled: half within %.1f election timeouts, 99 %% within %.1f, all within %.1f",
+		total.SettledWithin(500), total.SettledWithin(990), total.SettledWithin(1000))
+	t.Log(total.Counts)
+	fmt.Println(total.String())
 }
 
 func playOne(t *testing.T, seed uint64) {
-	var trace func(string)
+	o := Options{Seed: seed, Short: *brief}
 	if testing.Verbose() {
-		trace = func(line string) { fmt.Println(line) }
+		o.Trace = func(line string) { fmt.Println(line) }
 	}
-	r := Run(seed, trace)
+	r := Play(o)
 	if r.Err != nil {
 		t.Error(r.Err)
 	}
-	t.Logf("%+v", r)
+	t.Logf("seed %d: digest %016x, %d events, %v, settled after %v, %d actions, %v", r.Seed, r.Digest, r.Events, r.Time, r.Settled, r.Actions, r.Counts)
 }
 
 // TestOneSeedIsOneRun is what makes a failing seed worth printing.

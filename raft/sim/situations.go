@@ -9,42 +9,64 @@ type Situation string
 const (
 	LeaderChanged       Situation = "leader changed"
 	Truncated           Situation = "entries replaced"
+	Figure8             Situation = "Figure 8: old entry on a majority, not committed"
 	SnapshotSent        Situation = "snapshot sent"
 	SnapshotInstalled   Situation = "snapshot installed"
 	InstallInterrupted  Situation = "install interrupted"
+	InstallResumed      Situation = "install resumed in the middle"
+	SnapshotFailed      Situation = "snapshot not written: disk error"
 	ConfigProposed      Situation = "membership change begun"
 	ConfigAcrossLeaders Situation = "membership change across a leader change"
 	CrashBeforeDurable  Situation = "crash before durable"
+	CrashDuringSave     Situation = "crash between write and sync"
+	CrashInRecovery     Situation = "crash during recovery"
+	UnsyncedSurvived    Situation = "what was not synced survived"
+	DiskFailed          Situation = "disk error ended a server"
+	DamageRefused       Situation = "damaged disk refused"
+	Replaced            Situation = "lost server replaced by a new incarnation"
+	Readmitted          Situation = "new incarnation became a voter"
 	GroupCommit         Situation = "batches shared an fsync"
+	Duplicated          Situation = "message duplicated"
+	ForeignRefused      Situation = "other cluster refused"
 	PreVoteRefused      Situation = "pre-vote refused"
+	Transferred         Situation = "leadership transferred"
+	Acknowledged        Situation = "request answered"
+	Busy                Situation = "too many requests"
+	SlotLost            Situation = "another entry took the slot"
+	FailedDefinitely    Situation = "request failed definitely"
+	Retried             Situation = "write retried after an unknown outcome"
+	DedupHit            Situation = "retry found its first answer"
+	SessionExpired      Situation = "session expired"
 	ReadAnswered        Situation = "read answered"
 	ReadLost            Situation = "read lost"
-	Transferred         Situation = "leadership transferred"
-	Figure8             Situation = "Figure 8: old entry on a majority, not committed"
-	Acknowledged        Situation = "command acknowledged"
+	ReadRetried         Situation = "read retried after a deposition"
+	CoreWithoutLeader   Situation = "core lost the old leader"
 )
 
 // Situations lists them all.
 func Situations() []Situation {
 	return []Situation{
-		LeaderChanged, Truncated, SnapshotSent, SnapshotInstalled, InstallInterrupted, ConfigProposed, ConfigAcrossLeaders,
-		CrashBeforeDurable, GroupCommit, PreVoteRefused, ReadAnswered, ReadLost, Transferred, Figure8, Acknowledged,
+		LeaderChanged, Truncated, Figure8, SnapshotSent, SnapshotInstalled, InstallInterrupted, InstallResumed, SnapshotFailed,
+		ConfigProposed, ConfigAcrossLeaders, CrashBeforeDurable, CrashDuringSave, CrashInRecovery, UnsyncedSurvived,
+		DiskFailed, DamageRefused, Replaced, Readmitted, GroupCommit, Duplicated, ForeignRefused, PreVoteRefused, Transferred,
+		Acknowledged, Busy, SlotLost, FailedDefinitely, Retried, DedupHit, SessionExpired, ReadAnswered, ReadLost, ReadRetried,
+		CoreWithoutLeader,
 	}
 }
 
 // countElection counts what is special about the election of s, whose log
 // does not have the first entry of its term yet.
-func (c *cluster) countElection(s *server, before, after raft.Status) {
+func (c *cluster) countElection(s *server, before, after *raft.Status) {
 	c.counts[LeaderChanged]++
-	c.tracef("%s leads term %d", s.id, after.Term)
+	c.tracef("%s leads term %d", s, after.Term)
 	if s.asked == after.Term-1 {
 		c.counts[Transferred]++
 	}
-	if last := s.log[len(s.log)-1]; last.config.Joint() || int(last.configAt) >= len(c.observer.history) {
+	if last := s.log[len(s.log)-1]; last.config.Joint() || last.configAt > c.observer.committed() {
 		c.counts[ConfigAcrossLeaders]++
 	}
-	for i := len(c.observer.history); i < len(s.log); i++ {
-		if c.isOnQuorum(before.Config, raft.Index(i), s.log[i].chain) {
+	for i := c.observer.committed() + 1; int(i) < len(s.log); i++ {
+		if c.observer.isOnQuorum(before.Config, i, s.log[i].chain) {
 			c.counts[Figure8]++
 			return
 		}

@@ -1,0 +1,81 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is what an operation does.
+type Kind string
+
+// The operations of clients.
+const (
+	Get           Kind = "get"
+	Set           Kind = "set"
+	Delete        Kind = "delete"
+	CompareAndSet Kind = "cas"
+	openSession   Kind = "open session"
+)
+
+// Outcome is what a client knows about an operation after it returned.
+type Outcome string
+
+// The outcomes.
+const (
+	OK       Outcome = "ok"
+	Definite Outcome = "definite" // it had, and will have, no effect
+	Unknown  Outcome = "unknown"  // it may have taken effect, or may yet
+)
+
+// State is the state of one key.
+type State struct {
+	Exists bool
+	Value  string
+}
+
+// Operation is what one client asked for, with what came of it. Times are virtual.
+type Operation struct {
+	Client       int
+	Kind         Kind
+	Key          string
+	Call, Return time.Duration
+	Outcome      Outcome
+
+	Expected State  // of a compare-and-set
+	Value    string // to be written; no other operation writes the same
+	Swapped  bool   // by a compare-and-set
+	Seen     State  // by a get or a failed comparison; of a delete, Exists only
+}
+
+// String tells the operation for a trace.
+func (o *Operation) String() string {
+	text := string(o.Kind) + " " + o.Key
+	switch o.Kind {
+	case openSession:
+		text = string(o.Kind)
+	case Set:
+		text = fmt.Sprintf("%s = %.12s", text, o.Value)
+	case CompareAndSet:
+		text = fmt.Sprintf("%s = %.12s if %.12s", text, o.Value, o.Expected.Value)
+	}
+	switch {
+	case o.Outcome != OK:
+		return fmt.Sprintf("%s %s", text, o.Outcome)
+	case o.Kind == Get:
+		return fmt.Sprintf("%s is %.12s", text, o.Seen.Value)
+	}
+	return text + " ok"
+}
+
+// history returns what the clients of a short run saw. What is not finished by
+// now is of unknown outcome.
+func (l *clients) history(now time.Duration) []Operation {
+	var all []Operation
+	for _, o := range l.recorded {
+		if !o.done {
+			o.Outcome, o.Return = Unknown, now
+		}
+		all = append(all, o.Operation)
+	}
+	return all
+}
