@@ -2,6 +2,8 @@
 # with a warm build cache and without cached test results; `make` prints that list.
 
 FUZZTIME ?= 30s
+SIM_MINUTES ?= 10
+SIM_BASE    ?= $(shell date +%s)
 SERVERS  ?= 127.0.0.1:8400,127.0.0.1:8410,127.0.0.1:8420
 
 # What owns goroutines. Package raft has none, and a test there proves it.
@@ -11,10 +13,10 @@ CONCURRENT = ./raft/node/... ./raft/wal/... ./kv/... ./discovery/... ./rpc/... .
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race durability lint proto linearizability mutants fuzz bench clean
+.PHONY: help build run test race durability lint proto linearizability sim sim-wasm mutants fuzz bench clean
 
 help: ## this list (at once)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/kvorum, bin/kvctl, bin/kvbench, bin/raftlab (12 s, 1 s if little has changed)
 	go build -o bin/ ./cmd/...
@@ -44,6 +46,12 @@ proto: ## regenerate the Go code of the .proto files (1 s)
 
 linearizability: ## clients against real servers that are killed, paused and cut off: 20 seeds of each (8 min)
 	go test -count=1 -v -timeout 60m ./linearizability -histories 20
+
+sim: ## simulated clusters under faults, SIM_MINUTES of processor time from seed SIM_BASE on (10; 5 min)
+	go test -count=1 -v -timeout 4h -run 'TestSeeds$$' ./raft/sim -minutes $(SIM_MINUTES) -base $(SIM_BASE)
+
+sim-wasm: ## a seed is the same run when compiled to WebAssembly (needs Node.js; 20 s)
+	raft/sim/wasm.sh
 
 mutants: ## break one rule at a time, 66 of them: every time a test must notice (2 min)
 	go run ./raft/mutants/cmd

@@ -228,6 +228,7 @@ func (o *observer) applied(s *server) {
 		return
 	}
 	state, _ := m.kv.Hash()
+	o.digest = fold(o.digest, uint64(m.applied), state)
 	if a := &o.applies[m.applied]; !a.known {
 		a.known, a.state = true, state
 	} else if a.state != state {

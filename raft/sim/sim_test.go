@@ -66,3 +66,15 @@ func TestOneSeedIsOneRun(t *testing.T) {
 		}
 	}
 }
+
+// TestDigests prints what wasm.sh compares.
+func TestDigests(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(12) {
+		r := Play(Options{Seed: 100 + seed, Short: seed%3 == 2})
+		if r.Err != nil || r.Digest == 0 {
+			t.Errorf("seed %d: %+v", r.Seed, r)
+		}
+		fmt.Printf("digest %d %016x %d\n", r.Seed, r.Digest, r.Events)
+	}
+}
