@@ -3,7 +3,6 @@ package sim
 import (
 	"math/rand/v2"
 	"slices"
-	"time"
 
 	"kvorum/raft"
 )
@@ -110,15 +109,14 @@ func (c *cluster) restartForGood(s *server, r *rand.Rand) {
 }
 
 // playHealed replaces the servers whose disks are lost, and demands liveness of
-// all.
+// all: a cluster survives the loss of a disk (L8).
 func (c *cluster) playHealed() {
 	if c.observer.err != nil {
 		return
 	}
-	lost := c.chooseAny() == nil
 	c.begin(healed)
-	if lost {
-		return
+	if c.chooseCore(stream(c.seed, forPhases)) == nil {
+		return // no quorum has its disks
 	}
 	for _, s := range c.present() {
 		if s.broken {
@@ -131,8 +129,6 @@ func (c *cluster) playHealed() {
 	c.demandLiveness(c.present())
 }
 
-func (c *cluster) chooseAny() []*server { return c.chooseCore(stream(c.seed, forPhases)) }
-
 // enrollAll is the operator: every server is to be a voter, first as a learner,
 // and then, when it has caught up, for good (L7).
 func (c *cluster) enrollAll() {
@@ -142,7 +138,7 @@ func (c *cluster) enrollAll() {
 	if leader, why := c.commonLeader(c.present()); why == "" {
 		c.enroll(leader)
 	}
-	c.after(time.Duration(2)*ElectionTimeout, c.enrollAll)
+	c.after(2*ElectionTimeout, c.enrollAll)
 }
 
 func (c *cluster) enroll(leader *server) {

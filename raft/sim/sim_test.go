@@ -35,6 +35,9 @@ func TestSeeds(t *testing.T) {
 			t.Errorf("vacuous: in %d seeds, never: %s", total.Seeds, s)
 		}
 	}
+	if median := total.SettledWithin(500); total.Seeds >= 100 && median > 3 {
+		t.Errorf("half of the clusters took more than %.1f election timeouts to settle", median)
+	}
 	t.Logf("settled: half within %.1f election timeouts, 99 %% within %.1f, all within %.1f",
 		total.SettledWithin(500), total.SettledWithin(990), total.SettledWithin(1000))
 	t.Log(total.Counts)
