@@ -68,7 +68,7 @@ func (o *observer) prefix(last raft.Index) []slot {
 // that nothing is formatted when all is well.
 func (o *observer) fail(invariant, format string, args ...any) {
 	if o.err == nil {
-		o.err = &Violation{invariant, o.c.now, fmt.Sprintf(format, args...)}
+		o.err = &Violation{invariant, o.c.now, withoutFirst(fmt.Sprintf(format, args...))}
 		o.c.tracef("%v", o.err)
 	}
 }

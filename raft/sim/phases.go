@@ -22,6 +22,9 @@ func (c *cluster) begin(p phase) {
 		c.unstick(s)
 		c.start(s)
 		c.resume(s)
+		if s.raft != nil {
+			c.perform(s) // what waited to be taken together with more
+		}
 	}
 }
 

@@ -48,12 +48,15 @@ const firstIncarnation = "@0000000000000001"
 
 // short writes an id as n1, and later incarnations as n1@2.
 func short(id raft.ServerID) string {
-	name, incarnation, _ := strings.Cut(string(id), "@")
-	if "@"+incarnation == firstIncarnation {
+	name, incarnation, ok := strings.Cut(string(id), "@")
+	if !ok || "@"+incarnation == firstIncarnation {
 		return name
 	}
 	return name + "@" + strings.TrimLeft(incarnation, "0")
 }
+
+// withoutFirst writes all ids in a text in short, but for later incarnations.
+func withoutFirst(text string) string { return strings.ReplaceAll(text, firstIncarnation, "") }
 
 func (s *server) String() string { return short(s.id) }
 
