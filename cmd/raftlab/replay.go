@@ -23,8 +23,9 @@ func (l *raftlab) replay() *cobra.Command {
 		Short: "Print a run, line by line",
 		Long: `replay plays the run of a seed again and prints all that happens: the faults, why
 each server does what it does, and the messages in the notation of the scripts in
-raft/testdata: who -> whom, which RPC, its fields. An entry is written index.term.`,
-		Example: "  raftlab replay 17\n  raftlab replay 17 --from 3s --until 3.5s --server n1,n2",
+raft/testdata: who -> whom, which RPC, its fields. A message is printed when it is
+sent; the network may yet lose, delay or repeat it. An entry is written index.term.`,
+		Example: "  raftlab replay 3 --until 8s\n  raftlab replay 3 --from 3s --until 3.5s --server n1,n2",
 		Args:    oneSeed,
 	}
 	f := cmd.Flags()

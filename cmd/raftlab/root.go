@@ -31,10 +31,10 @@ the same run. It searches for a run that breaks an invariant, replays a run line
 by line, shrinks one that fails, and breaks the code on purpose to see which test
 notices. Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong usage.`,
 		Example: `  raftlab sim --time 2m
-  raftlab replay 17 --from 3s --until 3.5s --server n1,n2
+  raftlab replay 3 --from 3s --until 3.5s --server n1,n2
   raftlab mutants
   raftlab mutants half-is-a-quorum
-  raftlab shrink 17 --mutant half-is-a-quorum`,
+  raftlab shrink 1 --mutant half-is-a-quorum`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {

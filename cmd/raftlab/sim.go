@@ -68,6 +68,9 @@ func (l *raftlab) playSeeds(ctx context.Context, b sim.Batch, limit time.Duratio
 		l.report(first)
 	}
 	fmt.Fprintln(l.stdout, total.String())
+	if unseen := total.Unseen(); err == nil && total.Seeds >= sim.Telling && len(unseen) > 0 {
+		err = fmt.Errorf("vacuous: in %d seeds, never: %v", total.Seeds, unseen)
+	}
 	return err
 }
 
