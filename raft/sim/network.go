@@ -13,7 +13,9 @@ type network struct {
 	rand  *rand.Rand
 	cut   [maxServers][maxServers]bool
 	since int // counts changes of weather: what was on its way before is lost
-	sent  int // messages
+
+	transfers []*transfer // of snapshots, on their way
+	sent      int         // messages
 }
 
 // maxServers bounds the servers of a run, replacements included.

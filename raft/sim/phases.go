@@ -26,6 +26,9 @@ func (c *cluster) begin(p phase) {
 			c.perform(s) // what waited to be taken together with more
 		}
 	}
+	for _, t := range slices.Clone(c.network.transfers) {
+		c.end(t)
+	}
 }
 
 // playCore demands liveness of a quorum while everything else has failed for

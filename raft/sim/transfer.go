@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"kvorum/raft"
@@ -18,6 +19,7 @@ type transfer struct {
 	size     int64
 	pause    time.Duration // between two pieces
 	breaks   bool          // before it is whole
+	over     bool
 }
 
 // sendSnapshot sends the file from the sender's disk, piece by piece, ahead of
@@ -37,14 +39,32 @@ func (c *cluster) sendSnapshot(s *server, m raft.Message, meta raft.SnapshotMeta
 	}
 	t.pause = min(around(c.network.rand, c.snapshotTime()), 10*ElectionTimeout) / 3
 	t.breaks = c.phase == chaos && chance(c.network.rand, c.mix.snapshotLoss)
+	c.network.transfers = append(c.network.transfers, t)
 	c.after(t.pause, func() { c.sendPiece(t, nil) })
+}
+
+// end ends a transfer, and tells the sender.
+func (c *cluster) end(t *transfer) {
+	if t.over {
+		return
+	}
+	t.over = true
+	c.network.transfers = slices.DeleteFunc(c.network.transfers, func(other *transfer) bool { return other == t })
+	if t.from.run == t.run {
+		t.file.Close()
+		c.later(t.from, c.delay(), func() { t.from.raft.SnapshotDone(t.to.id) })
+	}
 }
 
 // sendPiece sends the next piece; in is the receiver's end of the stream, nil at
 // the beginning.
 func (c *cluster) sendPiece(t *transfer, in *wal.Incoming) {
+	if t.over {
+		return
+	}
 	if t.from.run != t.run {
 		c.counts[InstallInterrupted]++
+		c.end(t)
 		return
 	}
 	whole, ok := false, false
@@ -60,8 +80,7 @@ func (c *cluster) sendPiece(t *transfer, in *wal.Incoming) {
 	default:
 		c.input(t.to, func() { t.to.raft.Step(t.message) })
 	}
-	t.file.Close()
-	c.later(t.from, c.delay(), func() { t.from.raft.SnapshotDone(t.to.id) })
+	c.end(t)
 }
 
 // receivePiece gives the receiver's storage the next piece. The last one makes
