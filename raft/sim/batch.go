@@ -81,8 +81,11 @@ func (t *Total) add(r Result) {
 	}
 }
 
-// Unseen returns the situations that no run was in. A batch of a hundred seeds
-// or more that has not been in all of them shows little.
+// Telling is how many seeds a batch needs for every rare situation to occur. One
+// of as many that has not seen them all is vacuous.
+const Telling = 100
+
+// Unseen returns the situations that no run was in.
 func (t *Total) Unseen() []Situation {
 	return slices.DeleteFunc(Situations(), func(s Situation) bool { return t.Counts[s] > 0 })
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"kvorum/kv"
@@ -98,11 +99,10 @@ func (c *cluster) draw(r *rand.Rand, o *operation) {
 	if k.inSession {
 		session = &kv.Once{Session: k.session, Sequence: k.sequence + 1, FirstUnacked: k.sequence + 1}
 	}
-	content := []byte(value)
 	if chance(r, 50) {
-		content = append(content, make([]byte, r.IntN(300))...)
-		value = string(content)
+		value += strings.Repeat(".", r.IntN(300))
 	}
+	content := []byte(value)
 	switch n := r.IntN(100); {
 	case n < c.mix.readPercent:
 		o.Kind = Get

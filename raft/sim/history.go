@@ -33,6 +33,14 @@ type State struct {
 	Value  string
 }
 
+// String tells the state for a trace.
+func (s State) String() string {
+	if !s.Exists {
+		return "absent"
+	}
+	return fmt.Sprintf("%.12s", s.Value)
+}
+
 // Operation is what one client asked for, with what came of it. Times are virtual.
 type Operation struct {
 	Client       int
@@ -56,13 +64,15 @@ func (o *Operation) String() string {
 	case Set:
 		text = fmt.Sprintf("%s = %.12s", text, o.Value)
 	case CompareAndSet:
-		text = fmt.Sprintf("%s = %.12s if %.12s", text, o.Value, o.Expected.Value)
+		text = fmt.Sprintf("%s = %.12s if %v", text, o.Value, o.Expected)
 	}
 	switch {
 	case o.Outcome != OK:
 		return fmt.Sprintf("%s %s", text, o.Outcome)
 	case o.Kind == Get:
-		return fmt.Sprintf("%s is %.12s", text, o.Seen.Value)
+		return fmt.Sprintf("%s is %v", text, o.Seen)
+	case o.Kind == CompareAndSet && !o.Swapped:
+		return fmt.Sprintf("%s: no, it is %v", text, o.Seen)
 	}
 	return text + " ok"
 }

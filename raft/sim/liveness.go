@@ -162,12 +162,15 @@ func (c *cluster) demandCalm(who []*server, timeout time.Duration) {
 }
 
 // calmLimit is how many messages an idle cluster needs for a while: a round of
-// heartbeats and its answers at each beat, and what a server that cannot be
-// helped sends in vain.
+// heartbeats and its answers at each beat, and, while not everybody is healthy,
+// what a server that cannot be helped sends in vain.
 func (c *cluster) calmLimit(leader *server, d time.Duration) int {
 	rounds := int(d/leader.tick)/c.mix.heartbeatTicks + 1 + int(d/leader.tick)/electionTicks
 	peers := len(leader.seen.Config.Servers())
-	vain := int(d/ElectionTimeout) * 2 * 2 * peers * len(c.servers)
+	vain := 0
+	if c.phase != healed {
+		vain = int(d/ElectionTimeout) * 2 * 2 * peers * len(c.servers)
+	}
 	return rounds*peers*2 + vain
 }
 

@@ -85,18 +85,16 @@ func (c *cluster) join(s *server) bool {
 	return s.disk.joined // else it accepts nothing
 }
 
-// intrude lets another cluster's message come to s (F5).
+// intrude has s meet another cluster's server, as a handshake would (F5). Only
+// the storage's refusal is played here; that a refused peer's messages never
+// reach the core is package rpc's to show.
 func (c *cluster) intrude(s *server) {
 	if !s.isRunning() || !s.disk.joined {
 		return
 	}
-	before := s.raft.Status()
 	err := s.disk.store.SetClusterID("fedcba9876543210fedcba9876543210")
 	if err == nil || s.disk.store.Identity().ClusterID != clusterID {
 		c.observer.fail("F5", "%s became part of another cluster: %v", s, err)
-	}
-	if after := s.raft.Status(); before.Term != after.Term || before.Last != after.Last {
-		c.observer.fail("F5", "%s was changed by another cluster's message", s)
 	}
 	c.counts[ForeignRefused]++
 }

@@ -30,12 +30,12 @@ func TestSeeds(t *testing.T) {
 	for _, r := range total.Violations {
 		t.Errorf("seed %d: %v\nreplay: go test ./raft/sim -run TestSeeds -seed %d -v", r.Seed, r.Err, r.Seed)
 	}
-	if total.Seeds >= 100 && !t.Failed() {
+	if total.Seeds >= Telling && !t.Failed() {
 		for _, s := range total.Unseen() {
 			t.Errorf("vacuous: in %d seeds, never: %s", total.Seeds, s)
 		}
 	}
-	if median := total.SettledWithin(500); total.Seeds >= 100 && median > 3 {
+	if median := total.SettledWithin(500); total.Seeds >= Telling && median > 3 {
 		t.Errorf("half of the clusters took more than %.1f election timeouts to settle", median)
 	}
 	t.Logf("settled: half within %.1f election timeouts, 99 %% within %.1f, all within %.1f",
