@@ -50,7 +50,7 @@ linearizability: ## clients against real servers that are killed, paused and cut
 sim: ## simulated clusters under faults, SIM_MINUTES of processor time from seed SIM_BASE on (10; 5 min)
 	go test -count=1 -v -timeout 4h -run 'TestSeeds$$' ./raft/sim -minutes $(SIM_MINUTES) -base $(SIM_BASE)
 
-sim-wasm: ## a seed is the same run when compiled to WebAssembly (needs Node.js; 20 s)
+sim-wasm: ## a seed is the same run when compiled to WebAssembly (needs Node.js; 10 s)
 	raft/sim/wasm.sh
 
 mutants: ## break one rule at a time, 66 of them: every time a test must notice (2 min)
