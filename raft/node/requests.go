@@ -341,6 +341,9 @@ func (n *Node) restartReads(age int) {
 
 // startReads gives raft all reads that have come since the last turn, as one.
 func (n *Node) startReads() {
+	if len(n.newReads) == 0 {
+		return // as in most turns
+	}
 	if b := (&readBatch{reads: n.newReads}); n.ask(b) {
 		n.reads = append(n.reads, b)
 	}
