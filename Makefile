@@ -54,7 +54,7 @@ sim-wasm: ## a seed is the same run when compiled to WebAssembly (needs Node.js;
 	raft/sim/wasm.sh
 
 mutants: ## break one rule at a time, 66 of them: every time a test must notice (2 min)
-	go run ./raft/mutants/cmd
+	go run ./cmd/raftlab mutants --all
 
 fuzz: ## each of the 6 fuzz targets in turn for FUZZTIME, 30s unless set (3 min)
 	@go vet ./... # a package that does not build would seem to have no targets

@@ -129,11 +129,47 @@ func command(t *testing.T, out, name string) string {
 	return found[1]
 }
 
-func TestMutantsShowsWhichTestNotices(t *testing.T) {
+func TestMutantsShowsWhatNotices(t *testing.T) {
 	t.Parallel()
-	code, out, complaints := lab(t, "mutants vote-without-log-check --seeds 0")
-	if code != 0 || !strings.Contains(out, "+	return true\n") || !strings.Contains(out, "\ncaught by ./raft Test") {
-		t.Errorf("got %d, %q, %q", code, out, complaints)
+	code, out, complaints := lab(t, "mutants 1 --seeds 100")
+	if code != 0 || !strings.HasPrefix(complaints, "raftlab: seed ") {
+		t.Errorf("got %d, %q", code, complaints)
+	}
+	for _, want := range []string{
+		"\n+	return true\n",
+		"s by ./raft TestElectionRestriction",
+		"\nexpected: I4: ",
+		"\n$ raftlab sim --seeds 100 --mutant vote-without-log-check\nseed ",
+		"\nthe last 30 of ",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("there is no %q in what it says:\n%s", want, out)
+		}
+	}
+}
+
+func TestAMutantThatNothingNoticesSurvives(t *testing.T) {
+	t.Parallel()
+	var out, complaints bytes.Buffer
+	if code := run(t.Context(), []string{"mutants", "1", "--by", "./raft -run TestElectionTimeoutsDiffer"}, &out, &complaints); code != 1 ||
+		!strings.Contains(out.String(), "\nsurvived all tests in ") || complaints.String() != "raftlab: vote-without-log-check survives\n" {
+		t.Errorf("got %d, %s, %s", code, &complaints, &out)
+	}
+}
+
+func TestMutantsAreCounted(t *testing.T) {
+	t.Parallel()
+	both := []mutants.Mutation{mutants.All()[0], mutants.All()[10]}
+	for by, want := range map[string]string{
+		"": "mutants: 2 caught, 0 survived, 2 total\n",
+		"./raft -run TestQuorumMinIsWhatAMajorityHasReached": "survivor: 1 vote-without-log-check: a test is missing, or it changes nothing that matters\n" +
+			"mutants: 1 caught, 1 survived, 2 total\n",
+	} {
+		var out bytes.Buffer
+		l := &raftlab{stdout: &out}
+		if err := l.tryMutants(t.Context(), slices.Clone(both), by); !strings.HasSuffix(out.String(), want) || (err == nil) != strings.Contains(want, " 0 survived") {
+			t.Errorf("by %q: got %v, %s", by, err, &out)
+		}
 	}
 }
 
@@ -146,6 +182,8 @@ func TestWrongUsageIsTold(t *testing.T) {
 		"sim --seeds -1":         "not negative",
 		"sim --mutant nobody":    `no mutant "nobody"`,
 		"mutants nobody":         `no mutant "nobody"`,
+		"mutants 1 --all":        "not both",
+		"mutants --by ./raft":    "--by needs the name",
 		"replay":                 "one seed is needed",
 		"replay x":               `"x" is no seed`,
 		"replay 1 --drop 3-1":    "want numbers and ranges that rise",

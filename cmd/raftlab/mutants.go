@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"path"
 	"regexp"
@@ -19,29 +20,45 @@ import (
 
 func (l *raftlab) mutants() *cobra.Command {
 	var seeds int
+	var all bool
+	var by string
 	cmd := &cobra.Command{
 		Use:   "mutants [NAME|NUMBER]",
-		Short: "List the bug zoo, or break one rule and watch which test notices",
+		Short: "List the bug zoo, or break a rule and watch what notices",
 		Long: `mutants lists the bug zoo: each known mistake with the place of the rule in the
-paper or the thesis, who made it, and the change. With a name or number it breaks
-that rule, aside from your files, runs the cheapest test that notices, and then
-looks for a seed of the simulator that does, and shows the trace up to the violation.
-It needs the source and the go command.`,
-		Example: "  raftlab mutants\n  raftlab mutants half-is-a-quorum\n  raftlab mutants 1 --seeds 1000",
-		Args:    cobra.MaximumNArgs(1),
+paper or the thesis, who made it, and the change.
+
+With a name or number it breaks that rule, aside from your files, runs the cheapest
+test that notices, and then looks for a seed of the simulator that does, and shows
+the trace up to the violation.
+
+With --all it breaks one rule after another, tells which test notices and how soon,
+and fails if none does. It needs the source and the go command.`,
+		Example: `  raftlab mutants
+  raftlab mutants half-is-a-quorum
+  raftlab mutants 1 --seeds 1000
+  raftlab mutants 1 --by './raft/sim -run TestSeeds -seeds 300'
+  raftlab mutants --all`,
+		Args: cobra.MaximumNArgs(1),
 	}
-	cmd.Flags().IntVar(&seeds, "seeds", 200, "look through so many seeds; 0: only the test")
+	f := cmd.Flags()
+	f.IntVar(&seeds, "seeds", 200, "look through so many seeds for one that notices; 0: only run tests")
+	f.BoolVar(&all, "all", false, "break every rule in turn, and count the survivors")
+	f.StringVar(&by, "by", "", "try only this `TEST` in the place of those that would notice: a package and flags of go test")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		l.begun = true
-		if len(args) == 0 {
-			l.listMutants()
-			return nil
+		switch {
+		case all && len(args) > 0:
+			return usageError{errors.New("name one mutant, or --all of them, not both")}
+		case all:
+			return l.tryMutants(cmd.Context(), mutants.All(), by)
+		case len(args) > 0:
+			return l.tryMutant(cmd.Context(), args[0], by, seeds)
+		case by != "":
+			return usageError{errors.New("--by needs the name of a mutant, or --all")}
 		}
-		m, ok := mutants.Find(args[0])
-		if !ok {
-			return noMutant(args[0])
-		}
-		return l.tryMutant(cmd.Context(), m, seeds)
+		l.listMutants()
+		return nil
 	}
 	return cmd
 }
@@ -63,30 +80,64 @@ func (l *raftlab) listMutants() {
 	}
 }
 
-func (l *raftlab) tryMutant(ctx context.Context, m mutants.Mutation, seeds int) error {
-	fmt.Fprintf(l.stdout, "%d %s\nrule:      %s\nprecedent: %s\nviolates:  %s\n\n%s\n", m.Number, m.Name, m.Rule, m.Precedent, m.Violates, m.Diff())
-	caught := mutants.Run(ctx, m, l.stdout)
-	if caught.Err != nil {
-		return caught.Err
+// tryMutant breaks one rule, and shows what notices.
+func (l *raftlab) tryMutant(ctx context.Context, which, by string, seeds int) error {
+	m, ok := mutants.Find(which)
+	if !ok {
+		return noMutant(which)
 	}
-	if caught.CaughtBy != "" {
-		fmt.Fprintf(l.stdout, "\ncaught by %s in %.1f s: %s\n", caught.CaughtBy, caught.Duration.Seconds(), caught.Violation)
+	fmt.Fprintf(l.stdout, "%d %s\nrule:      %s\nprecedent: %s\nviolates:  %s\n\n%s\n", m.Number, m.Name, m.Rule, m.Precedent, m.Violates, m.Diff())
+	if by != "" {
+		m.CaughtBy, seeds = mutants.ParseTest(by), 0
+	}
+	if err := mutants.Check(ctx, []mutants.Mutation{m}, nil); err != nil {
+		return err
+	}
+	r := try(ctx, m, by != "", l.stdout)
+	if r.Err != nil {
+		return r.Err
+	}
+	fmt.Fprintf(l.stdout, "\n%s\n", verdict(r))
+	if r.CaughtBy != "" {
+		fmt.Fprintf(l.stdout, "expected: %s\nfound:    %s\n", m.Violates, r.Violation)
 	}
 	bySeed, err := l.findSeed(ctx, m, seeds)
-	switch {
-	case err != nil:
-		return err
-	case caught.CaughtBy != "" || bySeed:
-		return nil
+	if err == nil && r.CaughtBy == "" && !bySeed {
+		err = fmt.Errorf("%s survives", m.Name)
 	}
-	return fmt.Errorf("%s survives every test", m.Name)
+	return err
+}
+
+// try runs the tests that may notice a broken rule: the cheapest and all that
+// are near, or the cheapest alone.
+func try(ctx context.Context, m mutants.Mutation, alone bool, verbose io.Writer) mutants.Result {
+	if alone {
+		return mutants.Try(ctx, m, []mutants.Test{m.CaughtBy}, verbose)
+	}
+	return mutants.Run(ctx, m, verbose)
+}
+
+// verdict says in a few words what became of a mutant.
+func verdict(r mutants.Result) string {
+	switch {
+	case r.Err != nil:
+		return fmt.Sprintf("no verdict: %v", r.Err)
+	case r.CaughtBy != "":
+		return fmt.Sprintf("caught in %4.1f s by %s", r.Duration.Seconds(), r.CaughtBy)
+	case r.TimedOut:
+		return fmt.Sprintf("survived in %.1f s; one test did not end", r.Duration.Seconds())
+	}
+	return fmt.Sprintf("survived all tests in %.1f s", r.Duration.Seconds())
 }
 
 // findSeed looks for a seed that breaks an invariant, where the changed code is
 // in what the simulator plays.
 func (l *raftlab) findSeed(ctx context.Context, m mutants.Mutation, seeds int) (bool, error) {
+	if seeds == 0 {
+		return false, nil
+	}
 	simulated, err := isSimulated(ctx, m)
-	if err != nil || !simulated || seeds == 0 {
+	if err != nil || !simulated {
 		return false, err
 	}
 	fmt.Fprintf(l.stdout, "\n$ raftlab sim --seeds %d --mutant %s\n", seeds, m.Name)

@@ -6,5 +6,6 @@
 // [Mutation.Overlay] writes the changed files aside, for the -overlay flag of the
 // go command, so that the tree stays as it is, and [Run] finds a test that fails.
 //
-// `make mutants` runs them all.
+// `raftlab mutants` serves it: it lists the animals, shows one at work, or runs them
+// all (`make mutants`).
 package mutants
