@@ -13,7 +13,7 @@ type Message struct {
 }
 
 // Body is one of the types below.
-type Body interface{ body() }
+type Body interface{ fields() string }
 
 // RequestVote is invoked by candidates to gather votes (§5.2).
 type RequestVote struct {
@@ -95,14 +95,3 @@ type ReadIndexResponse struct {
 // TimeoutNow tells the target of a leadership transfer to start an election
 // at once (thesis §3.10).
 type TimeoutNow struct{}
-
-func (RequestVote) body()            {}
-func (RequestVoteResponse) body()    {}
-func (RequestPreVote) body()         {}
-func (RequestPreVoteResponse) body() {}
-func (AppendEntries) body()          {}
-func (AppendEntriesResponse) body()  {}
-func (InstallSnapshot) body()        {}
-func (ReadIndexRequest) body()       {}
-func (ReadIndexResponse) body()      {}
-func (TimeoutNow) body()             {}

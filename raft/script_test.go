@@ -121,7 +121,7 @@ func (s *stage) do(command string, args []string) error {
 		return nil
 	case "network":
 		for _, m := range s.net {
-			s.printf("%s\n", describe(m))
+			s.printf("%v\n", m)
 		}
 		return nil
 	}

@@ -166,7 +166,7 @@ func (s *stage) move(how string, f filter) error {
 func (s *stage) deliver(m Message) {
 	r := s.servers[m.To]
 	if s.messages {
-		s.printf("%s\n", describe(m))
+		s.printf("%v\n", m)
 	}
 	if r == nil {
 		return // a server that is down hears nothing
