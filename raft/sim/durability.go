@@ -26,7 +26,7 @@ func (o *observer) sent(s *server, m *raft.Message) {
 			return
 		}
 		if !moved && hard.VotedFor != m.To {
-			o.fail("V1", "%s votes for %s in term %d before that is durable", s, short(m.To), m.Term)
+			o.fail("V1", "%s votes for %s in term %d before that is durable", s, m.To, m.Term)
 		}
 		o.cast(s.id, m.Term, m.To)
 	case raft.AppendEntriesResponse:
@@ -35,7 +35,7 @@ func (o *observer) sent(s *server, m *raft.Message) {
 		}
 	case raft.AppendEntries, raft.InstallSnapshot:
 		if o.leaders[m.Term] != s.id {
-			o.fail("I10", "%s sends %T in term %d, which %q leads", s, m.Body, m.Term, short(o.leaders[m.Term]))
+			o.fail("I10", "%s sends %T in term %d, which %q leads", s, m.Body, m.Term, o.leaders[m.Term])
 		}
 	}
 }
@@ -43,7 +43,7 @@ func (o *observer) sent(s *server, m *raft.Message) {
 // cast checks V2 over all time and crashes: a server gives one vote in a term.
 func (o *observer) cast(voter raft.ServerID, term raft.Term, to raft.ServerID) {
 	if other, voted := o.votes[vote{voter, term}]; voted && other != to {
-		o.fail("V2", "%s votes for %s and %s in term %d", short(voter), short(other), short(to), term)
+		o.fail("V2", "%s votes for %s and %s in term %d", voter, other, to, term)
 	}
 	o.votes[vote{voter, term}] = to
 }

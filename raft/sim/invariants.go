@@ -68,7 +68,7 @@ func (o *observer) prefix(last raft.Index) []slot {
 // that nothing is formatted when all is well.
 func (o *observer) fail(invariant, format string, args ...any) {
 	if o.err == nil {
-		o.err = &Violation{invariant, o.c.now, withoutFirst(fmt.Sprintf(format, args...))}
+		o.err = &Violation{invariant, o.c.now, fmt.Sprintf(format, args...)}
 		o.c.tracef("%v", o.err)
 	}
 }
@@ -101,7 +101,9 @@ func (c *cluster) observe(s *server, fx *raft.Effects) {
 		o.checkMonotone(s, before, &after)
 		o.checkCommitted(s, before, &after)
 		o.checkProgress(s, before, &after)
-		o.checkMembership(s, before, &after)
+	}
+	if len(fx.Persist.Entries) > 0 || fx.Persist.Snapshot != nil {
+		o.checkQuorums()
 	}
 	s.seen = after
 }

@@ -32,9 +32,7 @@ func (n *network) reaches(from, to *server) bool { return !n.cut[from.number][to
 func (c *cluster) send(s *server, m raft.Message) {
 	c.observer.sent(s, &m)
 	c.network.sent++
-	if c.trace != nil {
-		c.tracef("  %s", describe(m))
-	}
+	c.tracef("  %v", m)
 	switch body := m.Body.(type) {
 	case raft.InstallSnapshot:
 		c.sendSnapshot(s, m, body.Snapshot)

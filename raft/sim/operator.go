@@ -33,7 +33,7 @@ func (c *cluster) proposeConfig(s *server, voters, learners []raft.ServerID) {
 	c.input(s, func() {
 		before := s.raft.Status()
 		if _, err := s.raft.ProposeConfig(voters, learners); err == nil {
-			c.tracef("%s is to change to %s", s, members(raft.Configuration{Voters: voters, Learners: learners}))
+			c.tracef("%s is to change to %s", s, raft.Configuration{Voters: voters, Learners: learners})
 			c.observer.configProposed(s, &before)
 			c.counts[ConfigProposed]++
 		}
@@ -65,7 +65,7 @@ func (c *cluster) admit(leader *server, believed func(*server) bool) {
 			return id != s.id && c.server(id).name == s.name
 		})
 		learners := slices.DeleteFunc(slices.Clone(config.Learners), func(id raft.ServerID) bool { return id == s.id })
-		if s.disk.incarnation != firstIncarnation[1:] {
+		if string(s.id) != s.name {
 			c.counts[Readmitted]++
 		}
 		c.proposeConfig(leader, append(voters, s.id), learners)

@@ -12,7 +12,7 @@ import (
 // leaders for all higher-numbered terms.
 func (o *observer) elected(s *server, st *raft.Status) {
 	if other, taken := o.leaders[st.Term]; taken {
-		o.fail("I1", "Election Safety: %s and %s both lead term %d", short(other), s, st.Term)
+		o.fail("I1", "Election Safety: %s and %s both lead term %d", other, s, st.Term)
 	}
 	o.leaders[st.Term] = s.id
 	o.checkElectorate(s, st)
@@ -90,7 +90,7 @@ func (o *observer) checkEntry(s *server, i int, st *raft.Status) {
 	}
 	o.chains[e.EntryID] = e.chain
 	if o.leaders[e.Term] != s.id {
-		o.fail("I10", "%s made entry %v, but %q led that term", s, e.EntryID, short(o.leaders[e.Term]))
+		o.fail("I10", "%s made entry %v, but %q led that term", s, e.EntryID, o.leaders[e.Term])
 	}
 	if e.Config != nil && prev.configAt > st.CommitIndex {
 		o.fail("F1", "%s has two uncommitted configurations, at %d and %d", s, prev.configAt, e.Index)
@@ -136,7 +136,7 @@ func (o *observer) commit(s *server, before *raft.Status, i, n raft.Index) {
 		o.fail("I7", "%s, a %v, is the first to know that %v is committed", s, before.Role, s.log[i].EntryID)
 	case s.log[n].Term != before.Term:
 		o.fail("I7", "%s commits %v in term %d by counting replicas", s, s.log[n].EntryID, before.Term)
-	case !o.isOnQuorum(before.Config, n, s.log[n].chain):
+	case !o.isQuorum(before.Config, o.holders(n, s.log[n].chain)):
 		o.fail("I7", "%s commits %v, which is not durable on a quorum", s, s.log[n].EntryID)
 	}
 	for _, e := range s.log[i : n+1] { // with the configuration that the observer knows
@@ -158,38 +158,20 @@ func (o *observer) checkKept(s *server) {
 		return
 	}
 	last := &o.history[n]
-	if !o.isOnQuorum(o.committedBy, n, last.chain) {
+	holders := o.holders(n, last.chain)
+	if !o.isQuorum(o.committedBy, holders) {
 		o.fail("I8", "entry %d, which is committed, is no longer on a quorum once %s has written to its disk", n, s)
 	}
-	if !o.everyQuorumHolds(*last.config, n, last.chain) {
+	if o.isQuorum(*last.config, ^holders) {
 		o.fail("I8", "a quorum of %v has not got entry %d, which is committed", *last.config, n)
 	}
 }
 
-// isOnQuorum counts disks, not opinions. It is written out a second time here
-// so that a mistake in the core's quorumMin is not repeated. It counts voters and
-// nobody else (F3).
-func (o *observer) isOnQuorum(config raft.Configuration, i raft.Index, chain uint64) bool {
-	return 2*o.holders(config.Voters, i, chain) > len(config.Voters) &&
-		(len(config.Old) == 0 || 2*o.holders(config.Old, i, chain) > len(config.Old))
-}
-
-// everyQuorumHolds reports whether those that do not hold the entry are too few
-// to be a quorum.
-func (o *observer) everyQuorumHolds(config raft.Configuration, i raft.Index, chain uint64) bool {
-	lacks := func(ids []raft.ServerID) bool { return 2*(len(ids)-o.holders(ids, i, chain)) > len(ids) }
-	return !lacks(config.Voters) || len(config.Old) > 0 && !lacks(config.Old)
-}
-
-// holders counts the disks that have the entry. A server whose disk was lost
-// counts with what it had: nobody can form a quorum with it any more.
-func (o *observer) holders(ids []raft.ServerID, i raft.Index, chain uint64) (n int) {
-	for _, id := range ids {
-		if o.c.server(id).disk.durable.holds(i, chain) {
-			n++
-		}
-	}
-	return n
+// holders returns the servers whose disks, whatever they say, have the entry. One
+// whose disk was lost counts with what it had: nobody can form a quorum with it
+// any more.
+func (o *observer) holders(i raft.Index, chain uint64) uint {
+	return o.c.set(func(s *server) bool { return s.disk.durable.holds(i, chain) })
 }
 
 // checkProgress checks I9, what a leader believes of the others' logs. One that

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"kvorum/raft"
@@ -43,31 +42,20 @@ type doom struct {
 	down    time.Duration
 }
 
-// firstIncarnation is what traces leave out of a ServerID.
-const firstIncarnation = "@0000000000000001"
-
-// short writes an id as n1, and later incarnations as n1@2.
-func short(id raft.ServerID) string {
-	name, incarnation, ok := strings.Cut(string(id), "@")
-	if !ok || "@"+incarnation == firstIncarnation {
-		return name
-	}
-	return name + "@" + strings.TrimLeft(incarnation, "0")
-}
-
-// withoutFirst writes all ids in a text in short, but for later incarnations.
-func withoutFirst(text string) string { return strings.ReplaceAll(text, firstIncarnation, "") }
-
-func (s *server) String() string { return short(s.id) }
+func (s *server) String() string { return string(s.id) }
 
 // isRunning reports whether the process is there and takes inputs.
 func (s *server) isRunning() bool { return s.raft != nil && !s.paused }
 
-// add makes a server with an empty disk.
+// add makes a server with an empty disk. Its id is n1, and that of the servers
+// that come after it in its place n1@2 and so on: short, to be read.
 func (c *cluster) add(name string, incarnation int, tick time.Duration) *server {
 	s := &server{name: name, number: len(c.servers), tick: tick, disk: disk{fs: wal.NewMemFS()}}
 	s.disk.incarnation = fmt.Sprintf("%016x", incarnation)
-	s.id = raft.ServerID(name + "@" + s.disk.incarnation)
+	s.id = raft.ServerID(name)
+	if incarnation > 1 {
+		s.id = raft.ServerID(fmt.Sprintf("%s@%d", name, incarnation))
+	}
 	s.disk.durable.log = []slot{{config: &raft.Configuration{}}}
 	s.disk.fs.Before = s.disk.before
 	c.servers = append(c.servers, s)
@@ -159,6 +147,7 @@ func (c *cluster) startAfter(s *server, d time.Duration) {
 func (c *cluster) stop(s *server) {
 	s.raft, s.paused, s.backlog, s.doom, s.waiting = nil, false, nil, nil, nil
 	s.run++
+	c.observer.checkQuorums()
 }
 
 // mayCrash is called between any two effects: that is where bugs live.

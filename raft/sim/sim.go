@@ -193,6 +193,6 @@ func (c *cluster) playUntil(end time.Duration) {
 
 func (c *cluster) tracef(format string, args ...any) {
 	if c.trace != nil {
-		c.trace(fmt.Sprintf("%10.3fs ", c.now.Seconds()) + withoutFirst(fmt.Sprintf(format, args...)))
+		c.trace(fmt.Sprintf("%10.3fs ", c.now.Seconds()) + fmt.Sprintf(format, args...))
 	}
 }
