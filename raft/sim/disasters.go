@@ -111,11 +111,5 @@ func appendConfigs(all []raft.Configuration, log []slot) []raft.Configuration {
 
 // canDecide reports whether those that are well are a quorum of the configuration.
 func (c *cluster) canDecide(config raft.Configuration, well func(*server) bool) bool {
-	var set uint
-	for _, s := range c.servers {
-		if well(s) {
-			set |= 1 << s.number
-		}
-	}
-	return c.observer.isQuorum(config, set)
+	return c.observer.isQuorum(config, c.set(well))
 }

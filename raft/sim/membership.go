@@ -2,6 +2,7 @@ package sim
 
 import (
 	"math/bits"
+	"slices"
 
 	"kvorum/raft"
 )
@@ -20,25 +21,12 @@ func (o *observer) configProposed(s *server, st *raft.Status) {
 // checkElectorate checks F3: a leader has the votes of a quorum of voters, each
 // of them durable; learners and strangers are not counted.
 func (o *observer) checkElectorate(s *server, st *raft.Status) {
-	majority := func(ids []raft.ServerID) bool {
-		n := 0
-		for _, id := range ids {
-			itself := id == s.id && s.disk.durable.hard == raft.HardState{CurrentTerm: st.Term, VotedFor: s.id}
-			if itself || o.votes[vote{id, st.Term}] == s.id {
-				n++
-			}
-		}
-		return 2*n > len(ids)
-	}
-	if !majority(st.Config.Voters) || len(st.Config.Old) > 0 && !majority(st.Config.Old) {
+	ours := raft.HardState{CurrentTerm: st.Term, VotedFor: s.id}
+	votes := o.c.set(func(v *server) bool {
+		return o.votes[vote{v.id, st.Term}] == s.id || v == s && s.disk.durable.hard == ours
+	})
+	if !o.isQuorum(st.Config, votes) {
 		o.fail("F3", "%s leads term %d without the votes of a quorum of %v", s, st.Term, st.Config)
-	}
-}
-
-// checkMembership checks F2 whenever who counts for whom may have changed.
-func (o *observer) checkMembership(s *server, before, after *raft.Status) {
-	if before.Role != after.Role && after.Role == raft.Leader || !sameConfig(before.Config, after.Config) {
-		o.checkQuorums()
 	}
 }
 
@@ -47,40 +35,36 @@ func (o *observer) checkMembership(s *server, before, after *raft.Status) {
 // ends with an entry of its own term.
 type faction struct {
 	server    *server
-	config    raft.Configuration
+	config    *raft.Configuration
 	followers uint
 }
 
-// checkQuorums checks F2: any two quorums that are usable at the same moment
-// intersect. Old configurations linger on servers that lag behind, but nobody
-// who knows better gives these a vote.
+// checkQuorums checks F2 whenever the end of some log has changed: any two
+// quorums that are usable at the same moment intersect. Old configurations linger
+// on servers that lag behind, but nobody who knows better gives these a vote.
 func (o *observer) checkQuorums() {
-	var all []faction
+	all := make([]faction, 0, maxServers)
 	for _, s := range o.c.servers {
-		if s.raft == nil {
-			continue
-		}
-		f := faction{server: s, config: *s.log[len(s.log)-1].config}
-		for _, v := range o.c.servers {
-			if !v.gone && o.wouldFollow(v, s) {
-				f.followers |= 1 << v.number
-			}
-		}
-		if o.isQuorum(f.config, f.followers) {
-			all = append(all, f)
+		if s.raft != nil {
+			all = append(all, faction{server: s, config: s.log[len(s.log)-1].config})
 		}
 	}
+	if !slices.ContainsFunc(all, func(f faction) bool { return !sameConfig(*f.config, *all[0].config) }) {
+		return // two majorities of the same servers intersect
+	}
 	for i := range all {
+		f := &all[i]
+		f.followers = o.c.set(func(v *server) bool { return !v.gone && wouldFollow(v, f.server) })
 		for j := range i {
-			if !sameConfig(all[i].config, all[j].config) {
-				o.checkIntersect(&all[i], &all[j])
+			if !sameConfig(*f.config, *all[j].config) {
+				o.checkIntersect(f, &all[j])
 			}
 		}
 	}
 }
 
 // wouldFollow reports whether s's log is at least as up-to-date as v's.
-func (o *observer) wouldFollow(v, s *server) bool {
+func wouldFollow(v, s *server) bool {
 	log := v.disk.durable.log
 	if v.raft != nil {
 		log = v.log
@@ -90,16 +74,29 @@ func (o *observer) wouldFollow(v, s *server) bool {
 }
 
 func (o *observer) checkIntersect(a, b *faction) {
-	mine := a.followers & o.members(a.config)
+	if !o.isQuorum(*b.config, b.followers) {
+		return
+	}
+	mine := a.followers & o.members(*a.config)
 	for q := mine; ; q = (q - 1) & mine { // every subset
-		if o.isQuorum(a.config, q) && o.isQuorum(b.config, b.followers&^q) {
-			o.fail("F2", "%s with %v and %s with %v could decide without each other", a.server, a.config, b.server, b.config)
+		if o.isQuorum(*a.config, q) && o.isQuorum(*b.config, b.followers&^q) {
+			o.fail("F2", "%s with %v and %s with %v could decide without each other", a.server, *a.config, b.server, *b.config)
 			return
 		}
 		if q == 0 {
 			return
 		}
 	}
+}
+
+// set returns the servers that are so, one bit each.
+func (c *cluster) set(are func(*server) bool) (set uint) {
+	for _, s := range c.servers {
+		if are(s) {
+			set |= 1 << s.number
+		}
+	}
+	return set
 }
 
 func (o *observer) members(config raft.Configuration) uint {
@@ -113,7 +110,10 @@ func (o *observer) mask(ids []raft.ServerID) (m uint) {
 	return m
 }
 
-// isQuorum reports whether the servers of set are a quorum of config.
+// isQuorum reports whether there is a quorum of config in the set. This is all
+// the counting that the observer does: it is written out a second time so that a
+// mistake in the core's quorumMin is not repeated. It counts voters and nobody
+// else (F3).
 func (o *observer) isQuorum(config raft.Configuration, set uint) bool {
 	majority := func(ids []raft.ServerID) bool { return 2*bits.OnesCount(set&o.mask(ids)) > len(ids) }
 	return majority(config.Voters) && (len(config.Old) == 0 || majority(config.Old))

@@ -66,7 +66,7 @@ func (c *cluster) countElection(s *server, before, after *raft.Status) {
 		c.counts[ConfigAcrossLeaders]++
 	}
 	for i := c.observer.committed() + 1; int(i) < len(s.log); i++ {
-		if c.observer.isOnQuorum(before.Config, i, s.log[i].chain) {
+		if c.observer.isQuorum(before.Config, c.observer.holders(i, s.log[i].chain)) {
 			c.counts[Figure8]++
 			return
 		}
