@@ -49,9 +49,9 @@ func appendReply(b []byte, session uint64, r reply) []byte {
 	return appendBytes(b, r.result)
 }
 
-// applyOnce performs c unless its session knows the reply already (thesis
-// §6.3). The check is here and not at the leader, because only the log says
-// which of two attempts was the first.
+// applyOnce performs c unless its session knows the reply already, and refuses it
+// if its session has expired (thesis §6.3). The check is here and not at the
+// leader, because only the log says which of two attempts was the first.
 func (s *state) applyOnce(at raft.Index, c Command, o Once) []byte {
 	v, ok := s.sessions.Get(o.Session)
 	if !ok {
@@ -77,7 +77,9 @@ func (s *state) applyOnce(at raft.Index, c Command, o Once) []byte {
 	return r.result
 }
 
-// forgetReplies raises v's low-water mark.
+// forgetReplies raises v's low-water mark: with each request, the client includes the
+// lowest sequence number for which it has not yet received a response, and the state
+// machine then discards all responses for lower sequence numbers (thesis §6.3).
 func (s *state) forgetReplies(v *session, lowWater uint64) {
 	v.lowWater = lowWater
 	n, _ := slices.BinarySearchFunc(v.replies, lowWater, reply.compareSequence)
@@ -93,6 +95,9 @@ func (s *state) addReply(v *session, i int, r reply) {
 	s.add(appendReply(s.scratch, v.id, r))
 }
 
+// openSession allocates a session for a new client, whose identifier is the log index
+// of its registration. There is an upper bound on the sessions, and the least recently
+// used gives way: so all servers agree on when to expire which (thesis §6.3).
 func (s *state) openSession(at raft.Index) {
 	if s.sessions.Len() == MaxSessions {
 		_, oldest, _ := s.byUse.Min()
@@ -133,7 +138,8 @@ func (s *state) now() int64 {
 // advanceClock moves the replicated clock, never backwards, and drops the
 // sessions that are idle for too long by it. A session is idle since the first
 // Clock after its last use. The Clock before would not do: none comes while
-// there is no leader, and the next may then be hours later.
+// there is no leader, and the next may then be hours later. Sessions expire by this
+// clock because servers must agree on when to expire one (thesis §6.3).
 func (s *state) advanceClock(at raft.Index, now int64) {
 	if now <= s.now() {
 		return

@@ -90,6 +90,7 @@ func TestSequencesMayArriveInAnyOrder(t *testing.T) {
 	}
 }
 
+// A client says which replies it still waits for (thesis §6.3).
 func TestAcknowledgedRepliesAreForgotten(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
@@ -124,6 +125,7 @@ func TestRepliesAreBounded(t *testing.T) {
 	}
 }
 
+// All servers expire a session at the same entry (thesis §6.3).
 func TestIdleSessionsExpireByTheReplicatedClock(t *testing.T) {
 	t.Parallel()
 	const start, ttl = int64(1_700_000_000_000), int64(3_600_000)
@@ -188,6 +190,7 @@ func TestARetryKeepsItsSessionAlive(t *testing.T) {
 	}
 }
 
+// The number of sessions is bounded, for all servers alike (thesis §6.3).
 func TestTheLeastRecentlyUsedSessionGoesFirst(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)

@@ -76,6 +76,7 @@ func TestEqualStatesAreEqualSnapshots(t *testing.T) {
 	}
 }
 
+// InstallSnapshot rule 8 (Figure 13).
 func TestRestoreReplacesEverything(t *testing.T) {
 	t.Parallel()
 	m := everything(t)

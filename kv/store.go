@@ -158,9 +158,9 @@ func (s *Store) Snapshot() io.WriterTo {
 	return &snapshot{s.state.freeze()}
 }
 
-// Restore replaces the whole state by that in a snapshot. If it fails, the
-// state is as it was. errors.Is(err, ErrUnknown) says that a newer server wrote
-// the snapshot, ErrMalformed that it is damaged.
+// Restore replaces the whole state by that in a snapshot (Figure 13, rule 8). If
+// it fails, the state is as it was. errors.Is(err, ErrUnknown) says that a newer
+// server wrote the snapshot, ErrMalformed that it is damaged.
 func (s *Store) Restore(r io.Reader) error {
 	restored, err := readState(r)
 	if err != nil {

@@ -69,6 +69,7 @@ func (r *Raft) ReadIndex(id uint64) error {
 	return nil
 }
 
+// handleReadIndexRequest: the leader does steps 1 to 3 for a follower (thesis §6.4).
 func (r *Raft) handleReadIndexRequest(m Message, req ReadIndexRequest) {
 	if r.role == Leader {
 		r.startRead(m.From, req.ID)

@@ -14,7 +14,7 @@
 //
 // One notion of quorum. quorumMin is the largest value that a quorum has
 // reached: of matchIndex it commits (§5.3), of acknowledged rounds it confirms
-// reads and leadership (thesis §6.4, §6.2), of zeros and ones it counts votes.
+// reads and leadership (thesis §6.4, thesis §6.2), of zeros and ones it counts votes.
 // Joint consensus (§6) is the smaller of two majorities and appears nowhere else.
 //
 // One durability rule. Nothing that a server promised (a term, a vote, an
@@ -36,14 +36,14 @@
 //	RequestVote: rules 1, 2           Raft.handleRequestVote, Raft.isUpToDate
 //	All Servers: apply                Raft.Effects, Effects.Committed
 //	All Servers: higher term          Raft.Step, Raft.becomeFollower
-//	Followers: respond to RPCs        Raft.heardFromLeader
+//	Followers: respond to RPCs        Raft.Step
 //	Followers: election timeout       Raft.Tick, Raft.startPreVote
 //	Candidates: start election        Raft.startElection
 //	Candidates: majority of votes     Raft.hasWon, Raft.becomeLeader
 //	Candidates: AppendEntries         Raft.heardFromLeader
 //	Candidates: election timeout      Raft.Tick
 //	Leaders: heartbeats               Raft.becomeLeader, Raft.tickLeader
-//	Leaders: command from client      Raft.Propose, Raft.appendAsLeader
+//	Leaders: command from client      Raft.Propose, Raft.appendAsLeader, node.applier.applyEntry
 //	Leaders: last log index           Raft.replicate, Raft.sendAppendEntries
 //	Leaders: successful, fails        Raft.handleAppendEntriesResponse
 //	Leaders: exists an N              Raft.advanceCommitIndex
@@ -53,22 +53,24 @@
 //	InstallSnapshot: arguments        InstallSnapshot, SnapshotMeta
 //	InstallSnapshot: results          AppendEntriesResponse
 //	InstallSnapshot: rules 1, 6       Raft.handleInstallSnapshot
-//	InstallSnapshot: rules 2 to 5     wal.Store.ReceiveSnapshot
-//	InstallSnapshot: rules 7, 8       Raft.install, Effects.Restore
+//	InstallSnapshot: rules 2, 3, 4    wal.snapshots.newPartial, wal.Incoming.Write, wal.Incoming.Commit
+//	InstallSnapshot: rule 5           wal.partial.finish, wal.snapshots.receive, wal.snapshots.removeOld
+//	InstallSnapshot: rules 7, 8       Raft.install, wal.log.install, Effects.Restore, kv.Store.Restore
 //
 // The dissertation:
 //
-//	§3.10 leadership transfer         Raft.TransferLeadership, Raft.advanceTransfer, Raft.handleTimeoutNow
-//	§4.1 safety                       Raft.ProposeConfig, log.latestConfig
-//	§4.2.1 catching up new servers    Configuration.Learners, discovery.promoteLearner
-//	§4.2.2 removing the leader        Raft.advanceConfig, Raft.startPreVote
-//	§4.2.3 disruptive servers         Raft.handleRequestPreVote
-//	§4.3 joint consensus              Configuration.Joint, quorumMin, Raft.advanceConfig
-//	§6.2 routing, CheckQuorum         Raft.tickLeader, Raft.Leadership
-//	§6.3 linearizable semantics       kv.OpenSession, kv.Once
-//	§6.4 read-only queries            Raft.ReadIndex, Raft.startRead, Raft.advanceReads
-//	§9.6 pre-vote                     Raft.startPreVote, RequestPreVote
-//	§10.2.1 the leader's disk         Raft.promiseIsDurable, Raft.advanceCommitIndex
+//	thesis §3.10 leadership transfer       Raft.TransferLeadership, Raft.advanceTransfer, Raft.handleTimeoutNow
+//	thesis §4.1 safety                     Raft.ProposeConfig, log.latestConfig
+//	thesis §4.2.1 catching up new servers  Configuration.Learners, discovery.promoteLearner
+//	thesis §4.2.2 removing the leader      Raft.advanceConfig, Raft.startPreVote
+//	thesis §4.2.3 disruptive servers       Raft.handleRequestPreVote
+//	thesis §4.3 joint consensus            Configuration.Joint, quorumMin, Raft.advanceConfig
+//	thesis §6.2 routing, CheckQuorum       Raft.tickLeader, Raft.Leadership
+//	thesis §6.3 linearizable semantics     kv.state.openSession, kv.state.applyOnce, kv.state.advanceClock
+//	thesis §6.4 read-only queries          Raft.ReadIndex, Raft.startRead, Raft.advanceReads, node.applier.answerReads
+//	thesis §9.6 pre-vote                   Raft.startPreVote, RequestPreVote
+//	thesis §10.2.1 the leader's disk       Raft.promiseIsDurable, Raft.advanceCommitIndex
+//	thesis §10.2.2 pipelining              Raft.sendAppendEntries
 //
 // A Raft is not safe for concurrent use; package node drives one.
 package raft

@@ -35,6 +35,7 @@ func (r *Raft) startPreVote() {
 		return
 	}
 	r.tracef("election timeout: would we win term %d?", r.currentTerm+1)
+	// Followers discard the leader's identity when starting a new election (thesis §6.2).
 	r.role, r.leaderID = PreCandidate, None
 	r.candidate = candidateState{votes: map[ServerID]bool{r.cfg.ID: true}}
 	last := r.log.last()

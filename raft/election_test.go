@@ -2,7 +2,8 @@ package raft
 
 import "testing"
 
-// The later term wins, however short the log; in one term the longer log (§5.4.1).
+// RequestVote rule 2 (Figure 2): the later term wins, however short the log; in one
+// term the longer log (§5.4.1).
 func TestElectionRestriction(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -121,6 +122,7 @@ func TestAStuckDiskDoesNotLead(t *testing.T) {
 	}
 }
 
+// A pre-vote is granted by the rules of thesis §9.6.
 func TestPreVoteChangesNothingWhereItIsAsked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -191,8 +193,8 @@ func TestALearnerVotesWhenAsked(t *testing.T) {
 	}
 }
 
-// A transfer that was under way when a leader was deposed is not under way when it
-// leads again (thesis §3.10).
+// A leader's state is reinitialized after election (Figure 2): a transfer that was
+// under way when it was deposed is not when it leads again (thesis §3.10).
 func TestATransferEndsWithLeadership(t *testing.T) {
 	t.Parallel()
 	r := newLeader(t, "abc", nil)

@@ -89,7 +89,7 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// guess skips a term at a time, and never skips an entry that could be shared.
+// guess skips a term at a time (§5.3), and never skips an entry that could be shared.
 func TestGuess(t *testing.T) {
 	t.Parallel()
 	plain, compacted := logOf(1, 1, 4, 4, 5, 5, 6), logOf(1, 1, 4, 4, 5, 5, 6)

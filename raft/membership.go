@@ -20,7 +20,8 @@ type Configuration struct {
 // Joint reports whether c is C-old,new, on the way from one set of voters to another.
 func (c Configuration) Joint() bool { return len(c.Old) > 0 }
 
-// IsVoter reports whether id votes in c, in C-old or in C-new.
+// IsVoter reports whether id votes in c, in C-old or in C-new: any server from
+// either configuration may serve as leader (§6, thesis §4.3).
 func (c Configuration) IsVoter(id ServerID) bool {
 	return slices.Contains(c.Voters, id) || slices.Contains(c.Old, id)
 }

@@ -29,7 +29,7 @@ type Limit struct {
 type Config struct {
 	ID             ServerID
 	ElectionTicks  int    // minimum election timeout; the actual one is drawn from [n, 2n) (§5.2)
-	HeartbeatTicks int    // must be much smaller than ElectionTicks (§5.6)
+	HeartbeatTicks int    // several fit into ElectionTicks, so that a lost one deposes nobody
 	MaxAppend      Limit  // of one AppendEntries
 	MaxInflight    Limit  // sent to a follower and not acknowledged
 	MaxUncommitted Limit  // in the leader's log; Propose returns ErrBusy past it
@@ -121,6 +121,7 @@ func (r *Raft) Step(m Message) {
 		r.tracef("term %d from %s is newer than ours", m.Term, m.From)
 		r.becomeFollower(m.Term, None)
 	}
+	// Followers (Figure 2): respond to RPCs from candidates and leaders (§5.2).
 	switch body := m.Body.(type) {
 	case RequestPreVote:
 		r.handleRequestPreVote(m, body)
@@ -174,14 +175,14 @@ func (r *Raft) becomeFollower(term Term, leader ServerID) {
 	r.candidate, r.leader = candidateState{}, leaderState{}
 }
 
+// resetElectionTimer: election timeouts are chosen randomly from a fixed interval (§5.2).
 func (r *Raft) resetElectionTimer() {
 	r.elapsed = 0
 	r.timeout = r.cfg.ElectionTicks + r.rand.intn(r.cfg.ElectionTicks)
 }
 
-// heardFromLeader records a sign of life from the leader of this term. Followers
-// (Figure 2): respond to RPCs from candidates and leaders. Candidates: if
-// AppendEntries RPC received from new leader: convert to follower (§5.2).
+// heardFromLeader records a sign of life from the leader of this term. Candidates
+// (Figure 2): if AppendEntries RPC received from new leader: convert to follower (§5.2).
 func (r *Raft) heardFromLeader(id ServerID) {
 	if r.role == Leader {
 		panic(fmt.Sprintf("raft: Election Safety: %s and %s both lead term %d", r.cfg.ID, id, r.currentTerm))

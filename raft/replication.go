@@ -1,6 +1,6 @@
 package raft
 
-// leaderState is the volatile state on leaders, reinitialized after election.
+// leaderState is the volatile state on leaders, reinitialized after election (Figure 2).
 type leaderState struct {
 	progress  map[ServerID]*progress
 	termStart Index  // the no-op that began this leader's term
@@ -21,7 +21,7 @@ type progress struct {
 	firstRound uint64 // answers to earlier rounds belong to an earlier membership
 
 	// While the leader does not know where the logs agree it sends one
-	// AppendEntries at a time; after that it streams them (thesis §10.2.2).
+	// AppendEntries at a time; after that it streams them.
 	probing  bool
 	waiting  bool  // a probe is on its way
 	sent     Index // the last entry that was sent
@@ -46,7 +46,8 @@ func (l leaderState) clone(ids []ServerID) leaderState {
 	return l
 }
 
-// becomeLeader enters the Leaders rules of Figure 2.
+// becomeLeader: upon election: send initial empty AppendEntries RPCs (heartbeat) to
+// each server (Figure 2, §5.2). To track them begins a round, and replicate sends it.
 //
 // Departure: the initial heartbeat of Figure 2 is not empty: it brings the no-op.
 func (r *Raft) becomeLeader() {
@@ -153,6 +154,7 @@ func (r *Raft) sendAppendEntries(to ServerID, p *progress) {
 		req.Entries = append([]Entry(nil), r.log.slice(p.nextIndex, hi)...)
 		p.sent = hi
 		if !p.probing {
+			// Pipelining: nextIndex moves on before the answer has come (thesis §10.2.2).
 			p.nextIndex = hi + 1
 		}
 	}
@@ -175,7 +177,8 @@ func (r *Raft) hasRoom(p *progress) bool {
 	return limit.Bytes == 0 || r.log.size(p.matchIndex+1, last) < limit.Bytes
 }
 
-// handleAppendEntries is the AppendEntries receiver of Figure 2.
+// handleAppendEntries is the AppendEntries receiver of Figure 2. It accepts a leader
+// that is not part of the server's latest configuration (thesis §4.1).
 func (r *Raft) handleAppendEntries(m Message, req AppendEntries) {
 	// 1. Reply false if term < currentTerm (§5.1).
 	if m.Term < r.currentTerm {
@@ -262,6 +265,7 @@ func (r *Raft) handleAppendEntriesResponse(m Message, resp AppendEntriesResponse
 	p.silent = 0
 	if resp.Success {
 		// If successful: update nextIndex and matchIndex for follower (§5.3).
+		// matchIndex increases monotonically (Figure 2), also where answers overtake each other.
 		p.matchIndex = max(p.matchIndex, resp.Match.Index)
 		p.nextIndex = max(p.nextIndex, p.matchIndex+1)
 	}
@@ -284,6 +288,7 @@ func (r *Raft) handleAppendEntriesResponse(m Message, resp AppendEntriesResponse
 	}
 }
 
+// commitTo: commitIndex increases monotonically (Figure 2).
 func (r *Raft) commitTo(i Index) {
 	if i > r.commitIndex {
 		r.tracef("committed up to %d", i)

@@ -63,7 +63,7 @@ func TestAnswersFromAnEarlierMembershipAreIgnored(t *testing.T) {
 }
 
 // What a follower has acknowledged it has; a late or repeated answer says less, and
-// changes nothing (§5.3).
+// changes nothing (Figure 2, matchIndex; §5.3).
 func TestAFalseAnswerNeverLowersWhatIsKnown(t *testing.T) {
 	t.Parallel()
 	r := newLeader(t, "abc", nil)
@@ -132,6 +132,7 @@ func TestAFollowerAcknowledgesOnlyWhatTheMessageCovers(t *testing.T) {
 	}
 }
 
+// commitIndex increases monotonically (Figure 2), whatever order messages come in.
 func TestCommitIndexNeverFalls(t *testing.T) {
 	t.Parallel()
 	r := newServer("abc", func(_ *Config, s *Saved) {
@@ -213,7 +214,8 @@ func TestInstallSnapshotKeepsWhatMayBeNeeded(t *testing.T) {
 }
 
 // One lost AppendEntries makes the follower refuse all that were streamed after
-// it. The first refusal says where to go on; the others must not each start over.
+// it (thesis §10.2.2). The first refusal says where to go on; the others must not
+// each start over.
 func TestOneLossIsRepairedOnce(t *testing.T) {
 	t.Parallel()
 	r := newLeader(t, "ab", func(c *Config, _ *Saved) { c.MaxAppend.Entries = 1 })

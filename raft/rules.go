@@ -1,6 +1,6 @@
 package raft
 
-// rules applies the Rules for Servers of Figure 2 that do not wait for a
+// rules applies the Rules for Servers that do not wait for a
 // message or a tick. Handlers only record what they learn; every decision
 // that depends on it is made here, in one place and one order, so that no
 // handler has to go on after the ground has moved under it.
@@ -37,8 +37,9 @@ func (r *Raft) hasWon() bool {
 
 // advanceCommitIndex: if there exists an N such that N > commitIndex, a
 // majority of matchIndex[i] ≥ N, and log[N].term == currentTerm: set
-// commitIndex = N (§5.3, §5.4).
+// commitIndex = N (§5.3, §5.4.2).
 func (r *Raft) advanceCommitIndex() {
+	// Only what the leader has written to its own disk counts (thesis §10.2.1).
 	r.leader.progress[r.cfg.ID].matchIndex = r.stable
 	n := quorumMin(r.config, func(id ServerID) Index { return r.leader.progress[id].matchIndex })
 	if t, _ := r.log.term(n); n > r.commitIndex && t == r.currentTerm {

@@ -32,9 +32,9 @@ func (r *Raft) SnapshotDone(to ServerID) {
 	}
 }
 
-// handleInstallSnapshot is the InstallSnapshot receiver of Figure 13, after the
-// transport has seen to rules 2 to 5: the snapshot file is complete. Its answer is
-// that of an AppendEntries that brought the log to the same point.
+// handleInstallSnapshot is the InstallSnapshot receiver of Figure 13 once the file is
+// complete: package wal sees to rules 2 to 5, and rpc to its coming in order. Its
+// answer is that of an AppendEntries that brought the log to the same point.
 //
 // Departure: a snapshot that describes a prefix of our log is not installed; all
 // that it says is that the prefix is committed.
@@ -54,8 +54,6 @@ func (r *Raft) handleInstallSnapshot(m Message, req InstallSnapshot) {
 		// included entry, retain log entries following it and reply.
 		r.commitTo(s.LastIncludedIndex)
 	default:
-		// 7. Discard the entire log. 8. Reset state machine using snapshot
-		// contents (and load snapshot's cluster configuration).
 		r.install(s)
 	}
 	r.acknowledge(m.From, AppendEntriesResponse{Success: true, Match: s.ID(), Round: req.Round})
@@ -64,8 +62,10 @@ func (r *Raft) handleInstallSnapshot(m Message, req InstallSnapshot) {
 func (r *Raft) install(s SnapshotMeta) {
 	r.tracef("installing the snapshot up to %d", s.LastIncludedIndex)
 	r.notStableFrom(r.commitIndex + 1) // what follows may differ from the leader's log
+	// 7. Discard the entire log (Figure 13).
 	r.log = newLog(s, nil)
 	r.saving = s.LastIncludedIndex
+	// 8. Reset state machine using snapshot contents (and load snapshot's cluster configuration).
 	r.config, r.configIndex = s.Config, s.LastIncludedIndex
 	r.commitIndex = s.LastIncludedIndex
 	r.out.Persist.Snapshot, r.restore = &s, &s

@@ -75,6 +75,8 @@ func (a *applier) do(w work) error {
 	return nil
 }
 
+// applyEntry applies e to the state machine. If the command came from a client of
+// this server, as leader: respond after entry applied to state machine (Figure 2, §5.3).
 func (a *applier) applyEntry(e raft.Entry, p *proposal) error {
 	var result []byte
 	if len(e.Command) > 0 {
@@ -95,9 +97,10 @@ func (a *applier) applyEntry(e raft.Entry, p *proposal) error {
 	return nil
 }
 
-// answerReads answers the reads whose index has been applied, and forgets
-// those that nobody waits for any more. It looks at every waiting read; only
-// reads on a follower that lags have to wait.
+// answerReads answers the reads whose index has been applied: a read waits for the
+// state machine to advance at least as far as the readIndex (thesis §6.4, step 4).
+// Those that nobody waits for any more are forgotten. It looks at every waiting
+// read; only reads on a follower that lags have to wait.
 func (a *applier) answerReads() {
 	var waiting []*read
 	for _, r := range a.waiting {

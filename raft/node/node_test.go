@@ -21,8 +21,8 @@ const (
 	timeout = 10 * tick // the election timeout
 )
 
-// TestProposeAndReadEverywhere: what a Propose answered, a Barrier on any
-// server has already applied.
+// TestProposeAndReadEverywhere: what a Propose answered has been applied (Figure 2,
+// Leaders), also on any other server after a Barrier.
 func TestProposeAndReadEverywhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)
@@ -178,7 +178,7 @@ func TestSlowStateMachineDelaysNoHeartbeat(t *testing.T) {
 }
 
 // TestAReadWaitsForWhatItMustSee: where a slow disk keeps an entry from being
-// applied, a read that must see it waits.
+// applied, a read that must see it waits (thesis §6.4).
 func TestAReadWaitsForWhatItMustSee(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 3)

@@ -49,6 +49,8 @@ func (s *snapshots) receive(meta raft.SnapshotMeta, size int64) (*Incoming, erro
 	s.mu.Lock()
 	p := s.partial
 	s.mu.Unlock()
+	// 5. Discard any existing or partial snapshot with a smaller index (Figure 13).
+	// Here any other goes, since one is received at a time.
 	if p != nil && (p.size != size || !sameMeta(p.meta, meta)) {
 		if err := p.remove(); err != nil {
 			return nil, err
@@ -69,7 +71,7 @@ func (s *snapshots) receive(meta raft.SnapshotMeta, size int64) (*Incoming, erro
 	return in, nil
 }
 
-// newPartial needs s.mu.
+// newPartial begins a file, unless the snapshot is here already. It needs s.mu.
 func (s *snapshots) newPartial(meta raft.SnapshotMeta, size int64) (*partial, error) {
 	p := &partial{snapshots: s, meta: meta, size: size}
 	id := meta.ID()
@@ -77,6 +79,7 @@ func (s *snapshots) newPartial(meta raft.SnapshotMeta, size int64) (*partial, er
 		p.whole, p.writer.offset = true, size
 		return p, nil
 	}
+	// 2. Create new snapshot file if first chunk (Figure 13).
 	f, err := s.fs.Create(s.path(incomingPrefix, id))
 	if err != nil {
 		return nil, err
@@ -103,6 +106,7 @@ func (in *Incoming) Write(b []byte) (int, error) {
 	if p.writer.offset+int64(len(b)) > p.size {
 		return 0, fmt.Errorf("wal: incoming snapshot is longer than the %d bytes that were announced", p.size)
 	}
+	// 3. Write data into snapshot file at given offset (Figure 13).
 	return p.writer.Write(b)
 }
 
@@ -116,6 +120,7 @@ func (in *Incoming) Commit() error {
 	if p.owner.Load() != in {
 		return fmt.Errorf("wal: commit incoming snapshot: %w", ErrClosed)
 	}
+	// 4. Reply and wait for more data chunks if done is false (Figure 13).
 	if p.writer.offset != p.size {
 		return fmt.Errorf("wal: commit incoming snapshot: %d of %d bytes", p.writer.offset, p.size)
 	}
@@ -128,6 +133,7 @@ func (in *Incoming) Commit() error {
 }
 
 func (p *partial) finish() error {
+	// 5. Save snapshot file (Figure 13).
 	if err := p.writer.file.Sync(); err != nil {
 		return err
 	}

@@ -63,7 +63,8 @@ func (l *log) append(e raft.Entry) error {
 }
 
 // install notes that a snapshot which ends at id is in the place of the log up
-// to there, and of the whole log if that does not contain id (Figure 13).
+// to there, and of the whole log if that does not contain id (Figure 13, rules 6
+// and 7).
 func (l *log) install(id raft.EntryID) {
 	if id.Index <= l.current.last && l.terms.at(id.Index) == id.Term {
 		return

@@ -103,6 +103,9 @@ func (s *snapshots) publish(file string, id raft.EntryID) error {
 
 // removeOld removes all but the newest snapshots. A file that stays behind
 // costs space only, so a failure is logged and no more.
+//
+// Departure: Figure 13's rule 5 discards any snapshot with a smaller index; the
+// one before the newest stays, for a reader that is about to open it.
 func (s *snapshots) removeOld() {
 	var old []string
 	for len(s.published) > keptSnapshots {

@@ -61,6 +61,7 @@ func wantState(t testing.TB, s *Store, m raft.SnapshotMeta, want string) {
 	}
 }
 
+// The snapshots before those are discarded (Figure 13, rule 5).
 func TestTheTwoNewestSnapshotsAreKept(t *testing.T) {
 	t.Parallel()
 	s := open(t, OS(), t.TempDir())
@@ -81,6 +82,7 @@ func TestTheTwoNewestSnapshotsAreKept(t *testing.T) {
 	wantState(t, s, meta(30, 1), strings.Repeat("state", 30))
 }
 
+// InstallSnapshot rules 6 and 7 (Figure 13), on disk.
 func TestAReceivedSnapshotTakesThePlaceOfALogThatDoesNotContainIt(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -125,6 +127,7 @@ func TestASnapshotThatWasNotReceivedIsNotInstalled(t *testing.T) {
 	}
 }
 
+// InstallSnapshot rules 3 and 4 (Figure 13).
 func TestAnInterruptedTransferGoesOnWhereItStopped(t *testing.T) {
 	t.Parallel()
 	s := open(t, NewMemFS(), "d")
@@ -153,6 +156,7 @@ func TestAnInterruptedTransferGoesOnWhereItStopped(t *testing.T) {
 	wantState(t, s, m, "a state of some length")
 }
 
+// InstallSnapshot rules 2 and 5 (Figure 13): what is saved is whole.
 func TestADamagedTransferIsRefusedAndStartsAgain(t *testing.T) {
 	t.Parallel()
 	m := meta(9, 1)
@@ -177,6 +181,7 @@ func TestADamagedTransferIsRefusedAndStartsAgain(t *testing.T) {
 	}
 }
 
+// InstallSnapshot rule 5 (Figure 13).
 func TestAnotherSnapshotTakesThePlaceOfAPartialOne(t *testing.T) {
 	t.Parallel()
 	fsys := NewMemFS()
