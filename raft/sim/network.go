@@ -1,7 +1,10 @@
 package sim
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 
 	"kvorum/raft"
@@ -28,51 +31,100 @@ func (n *network) repair() { n.cut = [maxServers][maxServers]bool{} }
 // reaches reports whether a message from one to another arrives.
 func (n *network) reaches(from, to *server) bool { return !n.cut[from.number][to.number] }
 
+// packet is a message on its way.
+type packet struct {
+	raft.Message
+	from, to *server
+	sent     time.Duration
+	weather  int  // network.since, when it was sent
+	repeated bool // by the network
+}
+
+// tell says in the trace what becomes of p, in the words of what.
+func (c *cluster) tell(p *packet, what ...string) {
+	if c.trace == nil {
+		return
+	}
+	if p.repeated {
+		what = slices.Insert(what, 0, "repeated")
+	}
+	if c.now > p.sent {
+		what = append(what, fmt.Sprintf("sent %.3fs", p.sent.Seconds()))
+	}
+	c.tracef("  %s", strings.TrimSpace(p.String()+"  "+strings.Join(what, ", ")))
+}
+
 // send gives m to the network, which may lose, delay or repeat it.
 func (c *cluster) send(s *server, m raft.Message) {
 	c.observer.sent(s, &m)
 	c.network.sent++
-	c.tracef("  %v", m)
+	p := packet{m, s, c.server(m.To), c.now, c.network.since, false}
 	switch body := m.Body.(type) {
 	case raft.InstallSnapshot:
-		c.sendSnapshot(s, m, body.Snapshot)
+		c.sendSnapshot(p, body.Snapshot)
 		return
 	case raft.RequestPreVoteResponse:
 		if !body.VoteGranted {
 			c.counts[PreVoteRefused]++
 		}
 	}
-	c.carry(s, m, c.delay())
+	c.carry(p, c.delay())
 	if c.phase == chaos && chance(c.network.rand, c.mix.duplicate) {
 		c.counts[Duplicated]++
-		c.carry(s, m, c.delay()+around(c.network.rand, 10*ElectionTimeout)) // possibly in another term
+		p.repeated = true
+		c.carry(p, c.delay()+around(c.network.rand, 10*ElectionTimeout)) // possibly in another term
 	}
 }
 
-func (c *cluster) carry(s *server, m raft.Message, d time.Duration) {
-	to, since := c.server(m.To), c.network.since
-	if !c.network.reaches(s, to) || c.phase == chaos && chance(c.network.rand, c.mix.drop) {
+func (c *cluster) carry(p packet, d time.Duration) {
+	switch {
+	case !c.network.reaches(p.from, p.to):
+		c.tell(&p, "lost: the link is cut")
+	case c.phase == chaos && chance(c.network.rand, c.mix.drop):
+		c.tell(&p, "lost: dropped")
+	default:
+		c.tell(&p)
+		c.after(d, func() { c.arrive(&p) })
+	}
+}
+
+func (c *cluster) arrive(p *packet) {
+	if why := c.obstacle(p); why != "" {
+		c.tell(p, "lost: "+why)
 		return
 	}
-	c.after(d, func() {
-		if c.network.reaches(s, to) && to.raft != nil {
-			c.deliver(to, m, since)
-		}
-	})
+	if p.to.paused {
+		c.tell(p, "waits: "+p.to.String()+" is paused") // and is lost if the process ends
+	}
+	c.input(p.to, func() { c.deliver(p) })
 }
 
-// deliver hands a message to the process, as the transport does: a newcomer
-// first learns, durably, which cluster it is in.
-func (c *cluster) deliver(to *server, m raft.Message, since int) {
-	c.input(to, func() {
-		if since != c.network.since || !c.join(to) {
-			return
+// obstacle says why p cannot reach its receiver's machine; empty: it can.
+func (c *cluster) obstacle(p *packet) string {
+	switch {
+	case !c.network.reaches(p.from, p.to):
+		return "the link is cut"
+	case p.to.raft == nil:
+		return p.to.String() + " is down"
+	}
+	return ""
+}
+
+// deliver hands p to the process, as the transport does: a newcomer first learns,
+// durably, which cluster it is in.
+func (c *cluster) deliver(p *packet) {
+	switch {
+	case p.weather != c.network.since:
+		c.tell(p, "lost: sent before all faults ended")
+	case !c.join(p.to):
+		c.tell(p, "lost: "+p.to.String()+" cannot store which cluster it is in")
+	default:
+		c.tell(p, "arrives")
+		if _, ok := p.Body.(raft.TimeoutNow); ok {
+			p.to.asked = p.Term
 		}
-		if _, ok := m.Body.(raft.TimeoutNow); ok {
-			to.asked = m.Term
-		}
-		to.raft.Step(m)
-	})
+		p.to.raft.Step(p.Message)
+	}
 }
 
 func (c *cluster) join(s *server) bool {

@@ -27,7 +27,7 @@ func (c *cluster) begin(p phase) {
 		}
 	}
 	for _, t := range slices.Clone(c.network.transfers) {
-		c.end(t)
+		c.interrupt(t, "all faults have ended")
 	}
 }
 

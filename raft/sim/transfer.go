@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -10,23 +11,23 @@ import (
 
 // transfer is a snapshot file on its way.
 type transfer struct {
-	from, to *server
-	run      int // of the sender, and
-	toRun    int // of the receiver, when the transfer began
-	message  raft.Message
-	meta     raft.SnapshotMeta
-	file     wal.ReaderAtCloser
-	size     int64
-	pause    time.Duration // between two pieces
-	breaks   bool          // before it is whole
-	over     bool
+	packet
+	run    int // of the sender, and
+	toRun  int // of the receiver, when the transfer began
+	meta   raft.SnapshotMeta
+	file   wal.ReaderAtCloser
+	size   int64
+	pause  time.Duration // between two pieces
+	breaks bool          // before it is whole
+	over   bool
 }
 
 // sendSnapshot sends the file from the sender's disk, piece by piece, ahead of
 // the message. That may fail; either way the sender is told.
-func (c *cluster) sendSnapshot(s *server, m raft.Message, meta raft.SnapshotMeta) {
+func (c *cluster) sendSnapshot(p packet, meta raft.SnapshotMeta) {
+	s := p.from
 	c.counts[SnapshotSent]++
-	t := &transfer{from: s, to: c.server(m.To), run: s.run, message: m, meta: meta}
+	t := &transfer{packet: p, run: s.run, meta: meta}
 	c.observer.snapshotSent(s, t.to, meta)
 	var err error
 	if t.file, t.size, err = s.disk.store.OpenSnapshotFile(meta); err != nil {
@@ -34,9 +35,11 @@ func (c *cluster) sendSnapshot(s *server, m raft.Message, meta raft.SnapshotMeta
 		if s.disk.durable.snapshot.LastIncludedIndex <= meta.LastIncludedIndex {
 			c.observer.fail("V4", "%s cannot send the snapshot %v: %v", s, meta.ID(), err)
 		}
-		c.later(s, c.delay(), func() { s.raft.SnapshotDone(m.To) })
+		c.tell(&t.packet, "lost: a newer snapshot took its place")
+		c.later(s, c.delay(), func() { s.raft.SnapshotDone(p.To) })
 		return
 	}
+	c.tell(&t.packet)
 	t.pause = min(around(c.network.rand, c.snapshotTime()), 10*ElectionTimeout) / 3
 	t.breaks = c.phase == chaos && chance(c.network.rand, c.mix.snapshotLoss)
 	c.network.transfers = append(c.network.transfers, t)
@@ -45,9 +48,6 @@ func (c *cluster) sendSnapshot(s *server, m raft.Message, meta raft.SnapshotMeta
 
 // end ends a transfer, and tells the sender.
 func (c *cluster) end(t *transfer) {
-	if t.over {
-		return
-	}
 	t.over = true
 	c.network.transfers = slices.DeleteFunc(c.network.transfers, func(other *transfer) bool { return other == t })
 	if t.from.run == t.run {
@@ -56,61 +56,79 @@ func (c *cluster) end(t *transfer) {
 	}
 }
 
+// interrupt ends a transfer before it is whole.
+func (c *cluster) interrupt(t *transfer, why string) {
+	c.tell(&t.packet, "lost: "+why)
+	c.end(t)
+}
+
 // sendPiece sends the next piece; in is the receiver's end of the stream, nil at
 // the beginning.
 func (c *cluster) sendPiece(t *transfer, in *wal.Incoming) {
 	if t.over {
 		return
 	}
-	if t.from.run != t.run {
-		c.counts[InstallInterrupted]++
-		c.end(t)
-		return
-	}
-	whole, ok := false, false
-	if t.to.isRunning() && c.network.reaches(t.from, t.to) && c.join(t.to) {
-		in, whole, ok = c.receivePiece(t, in)
-	}
+	in, whole, err := c.movePiece(t, in)
 	switch {
-	case !ok:
+	case err != nil:
 		c.counts[InstallInterrupted]++
+		c.interrupt(t, err.Error())
 	case !whole:
 		c.after(t.pause, func() { c.sendPiece(t, in) })
-		return
 	default:
-		c.input(t.to, func() { t.to.raft.Step(t.message) })
+		c.tell(&t.packet, "arrives")
+		c.input(t.to, func() { t.to.raft.Step(t.Message) })
+		c.end(t)
 	}
-	c.end(t)
+}
+
+// movePiece brings the next piece from disk to disk, where nothing is in the way.
+func (c *cluster) movePiece(t *transfer, in *wal.Incoming) (_ *wal.Incoming, whole bool, err error) {
+	why := c.obstacle(&t.packet)
+	switch {
+	case t.from.run != t.run:
+		why = t.from.String() + " has crashed"
+	case why != "":
+	case t.to.paused:
+		why = t.to.String() + " is paused"
+	case !c.join(t.to):
+		why = t.to.String() + " cannot store which cluster it is in"
+	default:
+		return c.receivePiece(t, in)
+	}
+	return in, false, errors.New(why)
 }
 
 // receivePiece gives the receiver's storage the next piece. The last one makes
 // the snapshot whole.
-func (c *cluster) receivePiece(t *transfer, in *wal.Incoming) (_ *wal.Incoming, whole, ok bool) {
-	var err error
+func (c *cluster) receivePiece(t *transfer, in *wal.Incoming) (_ *wal.Incoming, whole bool, err error) {
 	if in == nil {
 		t.toRun = t.to.run
 		if in, err = t.to.disk.store.ReceiveSnapshot(t.meta, t.size); err != nil {
-			return nil, false, false
+			return nil, false, err
 		}
 		if in.Offset() > 0 && in.Offset() < t.size {
 			c.counts[InstallResumed]++
 		}
 	}
-	if t.to.run != t.toRun || t.breaks && in.Offset() > 0 {
-		return in, false, false
+	switch {
+	case t.to.run != t.toRun:
+		return in, false, errors.New(t.to.String() + " has crashed")
+	case t.breaks && in.Offset() > 0:
+		return in, false, errors.New("the stream broke")
 	}
 	piece := make([]byte, min(t.size/3+1, t.size-in.Offset()))
 	if len(piece) > 0 {
 		if _, err := t.file.ReadAt(piece, in.Offset()); err != nil {
 			c.observer.fail("V4", "%s cannot read the snapshot %v that it sends: %v", t.from, t.meta.ID(), err)
-			return in, false, false
+			return in, false, err
 		}
 		if _, err = in.Write(piece); err != nil {
-			return in, false, false
+			return in, false, err
 		}
 	}
 	if in.Offset() < t.size {
-		return in, false, true
+		return in, false, nil
 	}
-	return in, true, in.Commit() == nil
+	return in, true, in.Commit()
 }
