@@ -13,7 +13,7 @@ CONCURRENT = ./raft/node/... ./raft/wal/... ./kv/... ./discovery/... ./rpc/... .
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race durability lint proto linearizability sim sim-wasm mutants fuzz bench clean
+.PHONY: help build run test race durability lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -65,7 +65,13 @@ fuzz: ## each of the 6 fuzz targets in turn for FUZZTIME, 30s unless set (3 min)
 		done; \
 	done
 
-bench: build ## load the cluster that `make run` has started (40 s)
+bench: build ## compare with etcd, hashicorp/raft and a bare gRPC echo: tables, ratios, plots in bench/results (6 min)
+	cd bench && go run . -kvorum ../bin/kvorum -report results
+
+bench-quick: build ## the same, only what the ratios need (80 s)
+	cd bench && go run . -kvorum ../bin/kvorum -quick -turns 2
+
+load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256
 	bin/kvbench --servers $(SERVERS) --workload get --clients 1,16,64,256
 

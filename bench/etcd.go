@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+)
+
+// etcd is a cluster of three servers, at its defaults.
+type etcd struct {
+	servers
+	to        []connections // by server
+	leader    int
+	revisions [keys]atomic.Int64 // that each key was last seen at, for cas
+}
+
+func startEtcd(ctx context.Context, dir string) (*etcd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	addresses, err := freeAddresses(6)
+	if err != nil {
+		return nil, err
+	}
+	var members []string
+	for i := range 3 {
+		members = append(members, fmt.Sprintf("etcd-%d=http://%s", i+1, addresses[3+i]))
+	}
+	e := &etcd{}
+	for i := range 3 {
+		name, client, peer := fmt.Sprintf("etcd-%d", i+1), "http://"+addresses[i], "http://"+addresses[3+i]
+		if err := e.start(filepath.Join(dir, name+".log"), self, "etcd", "--name", name, "--data-dir", filepath.Join(dir, name),
+			"--listen-client-urls", client, "--advertise-client-urls", client,
+			"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+			"--initial-cluster", strings.Join(members, ","), "--initial-cluster-state", "new", "--log-level", "error"); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+		to, err := connect(addresses[i])
+		if err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+		e.to = append(e.to, to)
+	}
+	return e, until(ctx, e.findLeader)
+}
+
+func (e *etcd) name() string { return "etcd" }
+
+func (e *etcd) findLeader(ctx context.Context) error {
+	for i, to := range e.to {
+		status, err := pb.NewMaintenanceClient(to.of(0)).Status(ctx, &pb.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		if status.GetLeader() == status.GetHeader().GetMemberId() {
+			e.leader = i
+			return nil
+		}
+	}
+	return errors.New("etcd has no leader")
+}
+
+func (e *etcd) atLeader(i int) pb.KVClient { return pb.NewKVClient(e.to[e.leader].of(i)) }
+func (e *etcd) spread(i int) pb.KVClient {
+	return pb.NewKVClient(e.to[i%len(e.to)].of(i / len(e.to)))
+}
+
+func (e *etcd) prepare(ctx context.Context, r row) (operation, error) {
+	if err := until(ctx, e.findLeader); err != nil {
+		return nil, err
+	}
+	set := func(ctx context.Context, i int, random *rand.Rand) error {
+		return e.set(ctx, i, anyKey(random), newValue(r.bytes, random))
+	}
+	get := func(ctx context.Context, i int, random *rand.Rand) error {
+		return e.get(ctx, e.atLeader(i), random, false)
+	}
+	operations := map[string]operation{
+		"set": set,
+		"get": get,
+		"spread-get": func(ctx context.Context, i int, random *rand.Rand) error {
+			return e.get(ctx, e.spread(i), random, false)
+		},
+		"stale-get": func(ctx context.Context, i int, random *rand.Rand) error {
+			return e.get(ctx, e.spread(i), random, true)
+		},
+		"mixed": mixed(get, set),
+		"cas":   func(ctx context.Context, i int, random *rand.Rand) error { return e.cas(ctx, i, random, r.bytes) },
+		"list":  func(ctx context.Context, i int, _ *rand.Rand) error { return e.list(ctx, i) },
+	}
+	return operations[r.workload], e.fill(ctx, r)
+}
+
+func (e *etcd) fill(ctx context.Context, r row) error {
+	return fill(ctx, func(ctx context.Context, i int, random *rand.Rand) error {
+		return e.set(ctx, i, key(i), newValue(r.bytes, random))
+	})
+}
+
+func (e *etcd) set(ctx context.Context, i int, key string, value []byte) error {
+	_, err := e.atLeader(i).Put(ctx, &pb.PutRequest{Key: []byte(key), Value: value})
+	return err
+}
+
+// get is linearizable unless stale.
+func (e *etcd) get(ctx context.Context, at pb.KVClient, random *rand.Rand, stale bool) error {
+	_, err := at.Range(ctx, &pb.RangeRequest{Key: []byte(anyKey(random)), Serializable: stale})
+	return err
+}
+
+// cas compares with the revision that the key was last seen at; where it fails
+// the present one comes with the answer, as with kvorum.
+func (e *etcd) cas(ctx context.Context, i int, random *rand.Rand, bytes int) error {
+	n := random.IntN(keys)
+	k := []byte(key(n))
+	resp, err := e.atLeader(i).Txn(ctx, &pb.TxnRequest{
+		Compare: []*pb.Compare{{Key: k, Target: pb.Compare_MOD, Result: pb.Compare_EQUAL,
+			TargetUnion: &pb.Compare_ModRevision{ModRevision: e.revisions[n].Load()}}},
+		Success: []*pb.RequestOp{{Request: &pb.RequestOp_RequestPut{RequestPut: &pb.PutRequest{Key: k, Value: newValue(bytes, random)}}}},
+		Failure: []*pb.RequestOp{{Request: &pb.RequestOp_RequestRange{RequestRange: &pb.RangeRequest{Key: k}}}},
+	})
+	if err != nil {
+		return err
+	}
+	revision := resp.GetHeader().GetRevision()
+	if !resp.GetSucceeded() {
+		if kvs := resp.GetResponses()[0].GetResponseRange().GetKvs(); len(kvs) > 0 {
+			revision = kvs[0].GetModRevision()
+		}
+	}
+	e.revisions[n].Store(revision)
+	return nil
+}
+
+func (e *etcd) list(ctx context.Context, i int) error {
+	resp, err := e.atLeader(i).Range(ctx, &pb.RangeRequest{Key: []byte("bench/"), RangeEnd: []byte("bench0")})
+	if err == nil && len(resp.GetKvs()) < keys {
+		err = fmt.Errorf("%d keys", len(resp.GetKvs()))
+	}
+	return err
+}
+
+func (e *etcd) close() error {
+	err := e.servers.close()
+	for _, to := range e.to {
+		err = errors.Join(err, to.close())
+	}
+	return err
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+
+	kvorumv1 "kvorum/proto/kvorum/v1"
+)
+
+// kvorum is a cluster of three servers.
+type kvorum struct {
+	servers
+	to        []connections // by server
+	leader    int
+	revisions [keys]atomic.Uint64 // that each key was last seen at, for cas
+}
+
+func startKvorum(ctx context.Context, program, dir string, flags ...string) (*kvorum, error) {
+	addresses, err := freeAddresses(6)
+	if err != nil {
+		return nil, err
+	}
+	k := &kvorum{}
+	for i := range 3 {
+		name := fmt.Sprintf("kvorum-%d", i+1)
+		args := append([]string{"serve", "--id", name, "--data-dir", filepath.Join(dir, name), "--bootstrap-expect", "3",
+			"--rpc-addr", addresses[i], "--serf-addr", addresses[3+i], "--http-addr", "", "--join", addresses[3]}, flags...)
+		if err := k.start(filepath.Join(dir, name+".log"), program, args...); err != nil {
+			return nil, errors.Join(err, k.close())
+		}
+		to, err := connect(addresses[i])
+		if err != nil {
+			return nil, errors.Join(err, k.close())
+		}
+		k.to = append(k.to, to)
+	}
+	return k, until(ctx, k.findLeader)
+}
+
+func (k *kvorum) name() string { return "kvorum" }
+
+func (k *kvorum) findLeader(ctx context.Context) error {
+	for i, to := range k.to {
+		status, err := kvorumv1.NewClusterClient(to.of(0)).Status(ctx, &kvorumv1.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		if status.GetRole() == "leader" && len(status.GetServers()) == 3 {
+			k.leader = i
+			return nil
+		}
+	}
+	return errors.New("kvorum has no leader")
+}
+
+// atLeader and spread choose the server for a client.
+func (k *kvorum) atLeader(i int) kvorumv1.KVClient {
+	return kvorumv1.NewKVClient(k.to[k.leader].of(i))
+}
+func (k *kvorum) spread(i int) kvorumv1.KVClient {
+	return kvorumv1.NewKVClient(k.to[i%len(k.to)].of(i / len(k.to)))
+}
+
+func (k *kvorum) prepare(ctx context.Context, r row) (operation, error) {
+	if err := until(ctx, k.findLeader); err != nil {
+		return nil, err
+	}
+	stale := &kvorumv1.ReadOptions{Consistency: kvorumv1.Consistency_CONSISTENCY_STALE}
+	set := func(ctx context.Context, i int, random *rand.Rand) error {
+		return k.set(ctx, i, anyKey(random), newValue(r.bytes, random))
+	}
+	get := func(ctx context.Context, i int, random *rand.Rand) error {
+		return k.get(ctx, k.atLeader(i), random, nil)
+	}
+	operations := map[string]operation{
+		"set":        set,
+		"get":        get,
+		"spread-get": func(ctx context.Context, i int, random *rand.Rand) error { return k.get(ctx, k.spread(i), random, nil) },
+		"stale-get": func(ctx context.Context, i int, random *rand.Rand) error {
+			return k.get(ctx, k.spread(i), random, stale)
+		},
+		"mixed": mixed(get, set),
+		"cas":   func(ctx context.Context, i int, random *rand.Rand) error { return k.cas(ctx, i, random, r.bytes) },
+		"list":  func(ctx context.Context, i int, _ *rand.Rand) error { return k.list(ctx, i) },
+	}
+	return operations[r.workload], k.fill(ctx, r)
+}
+
+// fill writes every key, so that reads find values of the row's size.
+func (k *kvorum) fill(ctx context.Context, r row) error {
+	return fill(ctx, func(ctx context.Context, i int, random *rand.Rand) error {
+		return k.set(ctx, i, key(i), newValue(r.bytes, random))
+	})
+}
+
+func (k *kvorum) set(ctx context.Context, i int, key string, value []byte) error {
+	_, err := k.atLeader(i).Set(ctx, &kvorumv1.SetRequest{Key: key, Value: value})
+	return err
+}
+
+func (k *kvorum) get(ctx context.Context, at kvorumv1.KVClient, random *rand.Rand, read *kvorumv1.ReadOptions) error {
+	_, err := at.Get(ctx, &kvorumv1.GetRequest{Key: anyKey(random), Read: read})
+	return err
+}
+
+// cas compares with the revision that the key was last seen at.
+func (k *kvorum) cas(ctx context.Context, i int, random *rand.Rand, bytes int) error {
+	n := random.IntN(keys)
+	resp, err := k.atLeader(i).CompareAndSet(ctx, &kvorumv1.CompareAndSetRequest{
+		Key:      key(n),
+		Expected: &kvorumv1.Expected{State: &kvorumv1.Expected_Revision{Revision: k.revisions[n].Load()}},
+		Value:    newValue(bytes, random),
+	})
+	k.revisions[n].Store(resp.GetRevision())
+	return err
+}
+
+func (k *kvorum) list(ctx context.Context, i int) error {
+	stream, err := k.atLeader(i).List(ctx, &kvorumv1.ListRequest{Prefix: "bench/"})
+	if err != nil {
+		return err
+	}
+	return drain(stream)
+}
+
+func drain[T any](stream grpc.ServerStreamingClient[T]) error {
+	for n := 0; ; n++ {
+		switch _, err := stream.Recv(); {
+		case errors.Is(err, io.EOF) && n >= keys:
+			return nil
+		case err != nil:
+			return fmt.Errorf("after %d keys: %w", n, err)
+		}
+	}
+}
+
+func (k *kvorum) close() error {
+	err := k.servers.close()
+	for _, to := range k.to {
+		err = errors.Join(err, to.close())
+	}
+	return err
+}

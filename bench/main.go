@@ -1,0 +1,130 @@
+// Command bench compares kvorum with its peers on one machine, in one run.
+//
+// Every system is three servers on loopback with their data on the same disk,
+// loaded by the same closed loops over the same number of gRPC connections, one
+// system after another in short turns, so that what the machine does
+// meanwhile hits all alike; a row is the median of its turns. Beside etcd it
+// measures a bare gRPC echo, which is the most that any service could do
+// here; and, in one process without gRPC, raft+node+wal beside hashicorp/raft
+// with raft-wal.
+//
+// It is a module of its own, so that who imports kvorum does not depend on its peers.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+)
+
+func main() {
+	// The peers' servers are children that run this same program.
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "etcd":
+			etcdmain.Main(os.Args[1:])
+			return
+		case "echo":
+			serveEcho()
+			return
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	kvorum := flags.String("kvorum", "../bin/kvorum", "the program that is measured")
+	dir := flags.String("dir", "", "where the servers keep their data, on the disk that is measured; empty: a temporary folder")
+	quick := flags.Bool("quick", false, "only the rows that the ratios need")
+	turn := flags.Duration("turn", time.Second, "length of a turn")
+	turns := flags.Int("turns", 3, "turns of each system in each row")
+	only := flags.String("only", "", "only the rows whose workload is in this list, such as set,get")
+	report := flags.String("report", "", "also write results.json and plots to this folder")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *dir == "" {
+		if *dir, err = os.MkdirTemp("", "kvorum-bench-"); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
+	}
+	b := &bench{out: out, turn: *turn, turns: *turns}
+	rows := plan(*quick)
+	if *only != "" {
+		rows = choose(rows, strings.Split(*only, ","))
+	}
+	started := time.Now()
+	if err := b.measure(ctx, *kvorum, *dir, rows); err != nil {
+		return err
+	}
+	describeMachine(out, *dir, started)
+	b.printTables()
+	b.printRatios()
+	if *report != "" {
+		return b.write(*report)
+	}
+	return nil
+}
+
+// row is what is measured of several systems.
+type row struct {
+	workload string
+	clients  int
+	bytes    int // of a value
+}
+
+var allClients = []int{1, 16, 64, 256}
+
+// plan returns the rows of a run.
+func plan(quick bool) []row {
+	var rows []row
+	for _, clients := range allClients {
+		rows = append(rows, row{"set", clients, 256}, row{"get", clients, 256})
+	}
+	rows = append(rows, row{"spread-get", 64, 256})
+	for _, proposers := range []int{1, 64, 256} {
+		rows = append(rows, row{"propose", proposers, 256})
+	}
+	if quick {
+		return rows
+	}
+	for _, clients := range allClients {
+		rows = append(rows, row{"stale-get", clients, 256}, row{"mixed", clients, 256}, row{"cas", clients, 256})
+	}
+	rows = append(rows, row{"spread-get", 1, 256}, row{"spread-get", 16, 256}, row{"spread-get", 256, 256})
+	for _, clients := range []int{1, 16} {
+		rows = append(rows, row{"list", clients, 256})
+	}
+	for _, bytes := range []int{16, 4 << 10, 64 << 10} {
+		rows = append(rows, row{"set", 1, bytes}, row{"set", 64, bytes}, row{"get", 64, bytes})
+	}
+	return rows
+}
+
+func choose(rows []row, workloads []string) []row {
+	var chosen []row
+	for _, r := range rows {
+		for _, w := range workloads {
+			if r.workload == w {
+				chosen = append(chosen, r)
+			}
+		}
+	}
+	return chosen
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// describeMachine prints what a reader must know to judge the figures.
+func describeMachine(out io.Writer, dir string, started time.Time) {
+	fmt.Fprintf(out, "%s, %d processors (%s), %s/%s, %s, data on %s; took %v\n",
+		started.Format(time.DateOnly), runtime.NumCPU(), processor(), runtime.GOOS, runtime.GOARCH, runtime.Version(), fileSystem(dir), time.Since(started).Round(time.Second))
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, dep := range info.Deps {
+			switch dep.Path {
+			case "go.etcd.io/etcd/server/v3", "github.com/hashicorp/raft", "github.com/hashicorp/raft-wal", "google.golang.org/grpc":
+				fmt.Fprintf(out, "%s %s\n", dep.Path, dep.Version)
+			}
+		}
+	}
+}
+
+func processor() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown"
+}
+
+// fileSystem names the file system, and warns of one that never syncs.
+func fileSystem(dir string) string {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return err.Error()
+	}
+	const tmpfs = 0x01021994
+	if s.Type == tmpfs {
+		return "tmpfs, WHICH NEVER SYNCS: these figures mean nothing, use --dir"
+	}
+	return fmt.Sprintf("file system type %#x", s.Type)
+}
+
+func (b *bench) find(system string, r row) (result, bool) {
+	i := slices.IndexFunc(b.results, func(got result) bool { return got.System == system && got.row() == r })
+	if i < 0 {
+		return result{}, false
+	}
+	return b.results[i], true
+}
+
+// printTables prints every result, a row for each system.
+func (b *bench) printTables() {
+	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\nworkload\tclients\tbytes\tsystem\tops/s\tp50\tp99\tmax\tserver CPU/op\t")
+	for _, r := range b.results {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%.0f\t%v\t%v\t%v\t%v\t\n", r.Workload, r.Clients, r.Bytes, r.System, r.PerSecond,
+			r.P50, r.P99, r.Max.Round(100*time.Microsecond), r.CPU.Round(time.Microsecond))
+	}
+	w.Flush() //nolint:errcheck // it is the terminal
+}
+
+// ratio compares two systems in the rows of one workload with values of 256 bytes.
+type ratio struct {
+	name, of, to string
+	workload     string
+	value        func(of, to result) float64
+}
+
+func perSecond(of, to result) float64 { return of.PerSecond / to.PerSecond }
+
+var ratios = []ratio{
+	{"set/etcd", "kvorum", "etcd", "set", perSecond},
+	{"set/echo", "kvorum", "echo", "set", perSecond},
+	{"set-p99/etcd", "kvorum", "etcd", "set", func(of, to result) float64 { return float64(of.P99) / float64(to.P99) }},
+	{"set-cpu/etcd", "kvorum", "etcd", "set", func(of, to result) float64 { return float64(of.CPU) / float64(to.CPU) }},
+	{"get/etcd", "kvorum", "etcd", "get", perSecond},
+	{"get/echo", "kvorum", "echo", "get", perSecond},
+	{"spread-get/etcd", "kvorum", "etcd", "spread-get", perSecond},
+	{"stale-get/etcd", "kvorum", "etcd", "stale-get", perSecond},
+	{"mixed/etcd", "kvorum", "etcd", "mixed", perSecond},
+	{"cas/etcd", "kvorum", "etcd", "cas", perSecond},
+	{"list/etcd", "kvorum", "etcd", "list", perSecond},
+	{"propose/hashicorp", "raft+node+wal", "hashicorp/raft+raft-wal", "propose", perSecond},
+}
+
+// printRatios prints lines for programs to read: ratio NAME CLIENTS VALUE.
+func (b *bench) printRatios() {
+	fmt.Fprintln(b.out)
+	for _, r := range ratios {
+		for _, clients := range allClients {
+			at := row{r.workload, clients, 256}
+			of, ok := b.find(r.of, at)
+			to, also := b.find(r.to, at)
+			if ok && also {
+				fmt.Fprintf(b.out, "ratio %s %d %.2f\n", r.name, clients, r.value(of, to))
+			}
+		}
+	}
+}
+
+func (b *bench) writeJSON(file string) error {
+	text, err := json.MarshalIndent(b.results, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(text, '\n'), 0o644)
+}
