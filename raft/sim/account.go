@@ -80,6 +80,12 @@ func (a *account) holds(i raft.Index, chain uint64) bool {
 	return int(i) < len(a.log) && a.log[i].chain == chain
 }
 
+// matches reports whether the entry is there, as far as its id says which it is:
+// of one that is compacted, a server may not know the term.
+func (a *account) matches(id raft.EntryID) bool {
+	return int(id.Index) < len(a.log) && (id.Term == 0 || a.log[id.Index].Term == id.Term)
+}
+
 // save does to the account what a batch does to a disk.
 func (a *account) save(o *observer, p raft.Persist) {
 	if p.HardState != nil {

@@ -30,8 +30,8 @@ func (o *observer) sent(s *server, m *raft.Message) {
 		}
 		o.cast(s.id, m.Term, m.To)
 	case raft.AppendEntriesResponse:
-		if body.Success && !moved && int(body.Match.Index) >= len(s.disk.durable.log) {
-			o.fail("V1", "%s acknowledges entry %d before it is durable", s, body.Match.Index)
+		if body.Success && !moved && !s.disk.durable.matches(body.Match) {
+			o.fail("V1", "%s acknowledges entry %v before it is durable", s, body.Match)
 		}
 	case raft.AppendEntries, raft.InstallSnapshot:
 		if o.leaders[m.Term] != s.id {
