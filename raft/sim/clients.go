@@ -192,7 +192,7 @@ func (c *cluster) tryAgain(o *operation, r *rand.Rand) {
 		if o.accepted > 0 {
 			c.counts[Retried]++
 		}
-		if rd := o.read; rd != nil && (rd.at.run != rd.run || rd.at.seen.Term > rd.term) {
+		if rd := o.read; rd != nil && rd.at.seen.Term > rd.term {
 			o.deposed = true
 		}
 		c.try(o, r)

@@ -33,8 +33,9 @@ type disk struct {
 	damaged    bool           // since the last start
 	joined     bool           // it knows its cluster
 
-	fault      error // what an operation of the file system will return,
-	operations int   // after so many
+	fault      error  // what an operation of the file system will return,
+	operations int    // after so many, and
+	failed     string // which operation that was
 }
 
 // errPower is how the operations fail that come after the power.
@@ -47,6 +48,9 @@ func (d *disk) before(operation, _ string) error {
 	}
 	if d.operations--; d.operations > 0 {
 		return nil
+	}
+	if d.operations == 0 {
+		d.failed = operation
 	}
 	err := d.fault
 	if err != errPower {
@@ -213,14 +217,16 @@ func (c *cluster) cutPower(s *server, r *rand.Rand) {
 	if len(d.writes) > 0 {
 		c.counts[CrashBeforeDurable]++
 	}
-	d.fault, d.operations = errPower, 1+r.IntN(8)
+	d.fault, d.operations, d.failed = errPower, 1+r.IntN(8), ""
 	if m := &s.machine; m.saving != nil && d.store != nil && r.IntN(2) == 0 {
 		d.store.WriteSnapshot(m.saving.meta, m.saving.state) // its error is known
 	}
 	if d.syncing > 0 && r.IntN(2) == 0 {
 		d.unsure = slices.Clone(d.writes[:d.syncing])
 		d.store.Save(d.unsure) // its error is known
-		c.counts[CrashDuringSave]++
+	}
+	if d.failed == "sync" {
+		c.counts[CrashBeforeSync]++
 	}
 	d.fault = nil
 	if r.IntN(3) == 0 {

@@ -13,6 +13,7 @@ import (
 type observer struct {
 	c           *cluster
 	leaders     map[raft.Term]raft.ServerID
+	leader      *server // the last that was elected
 	votes       map[vote]raft.ServerID
 	chains      map[raft.EntryID]uint64 // of every entry that was ever in a log
 	history     []slot                  // history[i] is the committed entry i
@@ -95,6 +96,9 @@ func (c *cluster) observe(s *server, fx *raft.Effects) {
 	if after.Role == raft.Leader && (before.Role != raft.Leader || before.Term != after.Term) {
 		o.elected(s, &after) // before its first entry is looked at
 		c.countElection(s, before, &after)
+	}
+	if before.Role == raft.Leader && after.Role != raft.Leader && after.Term == before.Term {
+		c.countSteppedDown(&after)
 	}
 	o.observeLog(s, &fx.Persist, before, &after)
 	if o.err == nil {

@@ -65,9 +65,6 @@ func (c *cluster) admit(leader *server, believed func(*server) bool) {
 			return id != s.id && c.server(id).name == s.name
 		})
 		learners := slices.DeleteFunc(slices.Clone(config.Learners), func(id raft.ServerID) bool { return id == s.id })
-		if string(s.id) != s.name {
-			c.counts[Readmitted]++
-		}
 		c.proposeConfig(leader, append(voters, s.id), learners)
 		return
 	}

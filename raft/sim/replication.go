@@ -106,6 +106,9 @@ func (o *observer) checkMonotone(s *server, before, after *raft.Status) {
 	if after.LastApplied > after.CommitIndex || after.CommitIndex > after.Last.Index || after.Stable > after.Last.Index {
 		o.fail("I6", "%s has lastApplied %d, commitIndex %d, stable %d, last %d", s, after.LastApplied, after.CommitIndex, after.Stable, after.Last.Index)
 	}
+	if restored := after.Stable >= after.Snapshot.LastIncludedIndex; restored && after.Snapshot.LastIncludedIndex > after.LastApplied {
+		o.fail("I6", "%s has a snapshot up to %d, lastApplied %d", s, after.Snapshot.LastIncludedIndex, after.LastApplied)
+	}
 	if after.FirstIndex > after.Snapshot.LastIncludedIndex+1 || after.Snapshot.LastIncludedIndex > after.CommitIndex {
 		o.fail("I6", "%s has a log from %d, a snapshot up to %d, commitIndex %d", s, after.FirstIndex, after.Snapshot.LastIncludedIndex, after.CommitIndex)
 	}
@@ -140,6 +143,9 @@ func (o *observer) commit(s *server, before *raft.Status, i, n raft.Index) {
 		o.fail("I7", "%s commits %v, which is not durable on a quorum", s, s.log[n].EntryID)
 	}
 	for _, e := range s.log[i : n+1] { // with the configuration that the observer knows
+		if e.Config != nil {
+			o.c.countMembers(o.history[o.committed()].config, e.Config)
+		}
 		o.history = extend(o.history, []raft.Entry{e.Entry})
 		o.committedIn = append(o.committedIn, before.Term)
 		o.applies = append(o.applies, apply{})

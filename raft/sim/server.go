@@ -233,6 +233,9 @@ func (c *cluster) resume(s *server) {
 		return
 	}
 	c.tracef("%s goes on", s)
+	if leader := c.observer.leader; s.seen.Role == raft.Leader && leader.seen.Term > s.seen.Term {
+		c.counts[PauseDeposed]++
+	}
 	backlog := s.backlog
 	s.paused, s.backlog = false, nil
 	for _, f := range backlog {

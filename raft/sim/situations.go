@@ -8,6 +8,9 @@ type Situation string
 // The situations that a batch of seeds must have been in.
 const (
 	LeaderChanged       Situation = "leader changed"
+	LeaderSteppedDown   Situation = "leader stepped down in its own term"
+	StuckDiskDeposed    Situation = "leader with a stuck disk stepped down"
+	PauseDeposed        Situation = "leader deposed while it was paused"
 	Truncated           Situation = "entries replaced"
 	Figure8             Situation = "Figure 8: old entry on a majority, not committed"
 	SnapshotSent        Situation = "snapshot sent"
@@ -18,7 +21,7 @@ const (
 	ConfigProposed      Situation = "membership change begun"
 	ConfigAcrossLeaders Situation = "membership change across a leader change"
 	CrashBeforeDurable  Situation = "crash before durable"
-	CrashDuringSave     Situation = "crash between write and sync"
+	CrashBeforeSync     Situation = "crash between write and sync"
 	CrashInRecovery     Situation = "crash during recovery"
 	UnsyncedSurvived    Situation = "what was not synced survived"
 	DiskFailed          Situation = "disk error ended a server"
@@ -46,8 +49,8 @@ const (
 // Situations lists them all.
 func Situations() []Situation {
 	return []Situation{
-		LeaderChanged, Truncated, Figure8, SnapshotSent, SnapshotInstalled, InstallInterrupted, InstallResumed, SnapshotFailed,
-		ConfigProposed, ConfigAcrossLeaders, CrashBeforeDurable, CrashDuringSave, CrashInRecovery, UnsyncedSurvived,
+		LeaderChanged, LeaderSteppedDown, StuckDiskDeposed, PauseDeposed, Truncated, Figure8, SnapshotSent, SnapshotInstalled, InstallInterrupted, InstallResumed, SnapshotFailed,
+		ConfigProposed, ConfigAcrossLeaders, CrashBeforeDurable, CrashBeforeSync, CrashInRecovery, UnsyncedSurvived,
 		DiskFailed, DamageRefused, Replaced, Readmitted, GroupCommit, Duplicated, ForeignRefused, PreVoteRefused, Transferred,
 		Acknowledged, Busy, SlotLost, FailedDefinitely, Retried, DedupHit, SessionExpired, ReadAnswered, ReadLost, ReadRetried,
 		CoreWithoutLeader,
@@ -57,7 +60,10 @@ func Situations() []Situation {
 // countElection counts what is special about the election of s, whose log
 // does not have the first entry of its term yet.
 func (c *cluster) countElection(s *server, before, after *raft.Status) {
-	c.counts[LeaderChanged]++
+	if last := c.observer.leader; last != nil && last != s {
+		c.counts[LeaderChanged]++
+	}
+	c.observer.leader = s
 	c.tracef("%s leads term %d", s, after.Term)
 	if s.asked == after.Term-1 {
 		c.counts[Transferred]++
@@ -69,6 +75,24 @@ func (c *cluster) countElection(s *server, before, after *raft.Status) {
 		if c.observer.isQuorum(before.Config, c.observer.holders(i, s.log[i].chain)) {
 			c.counts[Figure8]++
 			return
+		}
+	}
+}
+
+// countSteppedDown counts that a leader steps down without having heard of a
+// later term.
+func (c *cluster) countSteppedDown(after *raft.Status) {
+	c.counts[LeaderSteppedDown]++
+	if after.DiskStuck {
+		c.counts[StuckDiskDeposed]++
+	}
+}
+
+// countMembers counts the later incarnations that a configuration makes voters.
+func (c *cluster) countMembers(before, after *raft.Configuration) {
+	for _, id := range after.Voters {
+		if s := c.server(id); string(id) != s.name && !before.IsVoter(id) {
+			c.counts[Readmitted]++
 		}
 	}
 }
