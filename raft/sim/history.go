@@ -67,6 +67,8 @@ func (o *Operation) String() string {
 		text = fmt.Sprintf("%s = %.12s if %v", text, o.Value, o.Expected)
 	}
 	switch {
+	case o.Outcome == "": // not yet
+		return text
 	case o.Outcome != OK:
 		return fmt.Sprintf("%s %s", text, o.Outcome)
 	case o.Kind == Get:

@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"kvorum/raft"
@@ -83,6 +85,53 @@ func (m *mix) shorten(r *rand.Rand) {
 	m.transfer, m.clockCommand = oneOf(r, 0, 3*t), oneOf(r, 0, 5*t)
 	m.reconfigure, m.damage, m.allCrash, m.stall = 0, 0, 0, 0
 	m.snapshotTime = min(m.snapshotTime, t)
+}
+
+// String tells what a seed has drawn, a line for each kind of thing. A fault that
+// does not occur is left out.
+func (m mix) String() string {
+	var chances, means []string
+	for _, c := range []struct {
+		what     string
+		perMille int
+	}{
+		{"message dropped", m.drop}, {"repeated", m.duplicate}, {"very late", m.longDelay}, {"snapshot interrupted", m.snapshotLoss},
+		{"answer lost", m.answerLost}, {"inputs taken together", m.drainMore},
+	} {
+		if c.perMille > 0 {
+			chances = append(chances, fmt.Sprintf("%s %g %%", c.what, float64(c.perMille)/10))
+		}
+	}
+	for _, k := range nemesis {
+		if mean := k.mean(&m); mean > 0 {
+			means = append(means, fmt.Sprintf("%s %v", k.name, rounded(mean)))
+		}
+	}
+	return strings.Join([]string{
+		fmt.Sprintf("%d servers, %d of them voters; %d clients with %d keys, %d %% reads", m.servers, m.voters, m.clients, m.keys, m.readPercent),
+		fmt.Sprintf("mean times: message %v, sync %v, apply %v, snapshot %v, restart %v",
+			rounded(m.delay), rounded(m.fsync), rounded(m.applyTime), rounded(m.snapshotTime), rounded(m.downTime)),
+		fmt.Sprintf("limits: append %s, inflight %s, uncommitted %s", limit(m.maxAppend), limit(m.maxInflight), limit(m.maxUncommitted)),
+		fmt.Sprintf("snapshot: every %d entries, %d kept before it; log segments: %d bytes", m.snapshotEvery, m.keep, m.segmentBytes),
+		fmt.Sprintf("heartbeat: every %d ticks; clocks: right within a factor of %g; ticks missed in a pause come later: %t",
+			m.heartbeatTicks, 1+float64(m.skew)/1000, m.tickBursts),
+		"chances: " + strings.Join(chances, ", "),
+		"mean times between actions: " + strings.Join(means, ", "),
+	}, "\n")
+}
+
+func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
+
+func limit(l raft.Limit) string {
+	switch {
+	case l == raft.Limit{}:
+		return "none"
+	case l.Bytes == 0:
+		return fmt.Sprintf("%d entries", l.Entries)
+	case l.Entries == 0:
+		return fmt.Sprintf("%d bytes", l.Bytes)
+	}
+	return fmt.Sprintf("%d entries or %d bytes", l.Entries, l.Bytes)
 }
 
 // clock draws the length of a server's tick.

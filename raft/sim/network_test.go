@@ -16,6 +16,7 @@ var message = regexp.MustCompile(`^ *(\S+)s   (\S+ -> .*?)(?:  (repeated)?(?:, )
 // lost with that, and one that is on its way when the run ends.
 func TestTheTraceTellsWhatBecomesOfEveryMessage(t *testing.T) {
 	t.Parallel()
+	waits := 0
 	for seed := range uint64(6) {
 		type sending struct{ text, at, copy string }
 		onTheWay, waited := map[sending]int{}, map[sending]bool{}
@@ -46,6 +47,7 @@ func TestTheTraceTellsWhatBecomesOfEveryMessage(t *testing.T) {
 		}})
 		c.create()
 		c.play()
+		waits += len(waited)
 		if sent != c.network.sent || copies != c.counts[Duplicated] || sent == 0 {
 			t.Errorf("seed %d: the trace has %d messages and %d copies, want %d and %d", seed, sent, copies, c.network.sent, c.counts[Duplicated])
 		}
@@ -55,5 +57,8 @@ func TestTheTraceTellsWhatBecomesOfEveryMessage(t *testing.T) {
 				t.Errorf("seed %d: what became of %+v?", seed, key)
 			}
 		}
+	}
+	if waits == 0 {
+		t.Error("no message waits for a paused process")
 	}
 }

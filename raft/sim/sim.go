@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"kvorum/raft"
@@ -154,7 +155,9 @@ func newCluster(o Options) *cluster {
 
 // create makes the first servers, and lets the voters among them form a cluster.
 func (c *cluster) create() {
-	c.tracef("%+v", c.mix)
+	for line := range strings.SplitSeq(c.mix.String(), "\n") {
+		c.tracef("%s", line)
+	}
 	for i := range c.mix.servers {
 		c.add(fmt.Sprintf("n%d", i+1), 1, c.mix.clock(c.starts))
 	}
