@@ -139,7 +139,8 @@ type Status struct {
 	Config      Configuration
 	ConfigIndex Index
 	Transferee  ServerID
-	DiskStuck   bool // stable storage has not answered for two election timeouts
+	DiskWait    int  // ticks that stable storage has owed an answer
+	DiskStuck   bool // for so long that this server neither leads nor stands for election
 	Peers       []PeerStatus
 }
 
@@ -159,7 +160,7 @@ func (r *Raft) Status() Status {
 		FirstIndex: r.log.firstIndex(), Last: r.log.last(), Stable: r.stable,
 		CommitIndex: r.commitIndex, LastApplied: r.lastApplied, Snapshot: r.log.snapshot,
 		Config: r.config.clone(), ConfigIndex: r.configIndex,
-		Transferee: r.leader.transferee, DiskStuck: r.diskIsStuck(),
+		Transferee: r.leader.transferee, DiskWait: r.diskWait, DiskStuck: r.diskIsStuck(),
 	}
 	if r.role != Leader {
 		return s

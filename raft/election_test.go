@@ -94,7 +94,8 @@ func TestCheckQuorum(t *testing.T) {
 	}
 }
 
-// A leader whose disk does not answer steps down, and does not stand again.
+// A leader whose disk takes a few election timeouts keeps its office. Where it
+// does not answer at all the leader steps down, and does not stand again.
 func TestAStuckDiskDoesNotLead(t *testing.T) {
 	t.Parallel()
 	r := newLeader(t, "ab", nil)
@@ -102,22 +103,30 @@ func TestAStuckDiskDoesNotLead(t *testing.T) {
 		t.Fatal(err)
 	}
 	held := r.Effects().Persist.Seq
-	for range 4 * r.cfg.ElectionTicks {
-		r.Tick()
-		r.Effects()
-		if r.role == Leader {
-			r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, r.log.last(), 0, r.leader.round}})
+	wait := func(timeouts int) {
+		for range timeouts * r.cfg.ElectionTicks {
+			r.Tick()
+			r.Effects()
+			if r.role == Leader {
+				r.Step(Message{"b", "a", r.currentTerm, AppendEntriesResponse{true, r.log.last(), 0, r.leader.round}})
+			}
 		}
 	}
-	if r.role != Follower || !r.Status().DiskStuck {
-		t.Errorf("disk silent for four election timeouts: %v", r.role)
+	if wait(5); r.role != Leader || r.Status().DiskStuck {
+		t.Errorf("disk silent for five election timeouts: %v", r.role)
+	}
+	if wait(4); r.role != Follower || !r.Status().DiskStuck || r.Status().DiskWait != 9*r.cfg.ElectionTicks {
+		t.Errorf("disk silent for nine election timeouts: %v", r.role)
+	}
+	if r.Step(Message{"b", "a", r.currentTerm, TimeoutNow{}}); r.role != Follower {
+		t.Errorf("told to stand for election with a stuck disk: %v", r.role)
 	}
 	r.Persisted(held)
 	for range 2 * r.cfg.ElectionTicks {
 		r.Tick()
 		settle(r)
 	}
-	if r.role != PreCandidate {
+	if r.role != PreCandidate || r.Status().DiskWait != 0 {
 		t.Errorf("disk back: %v", r.role)
 	}
 }

@@ -214,14 +214,13 @@ func (r *Raft) promiseIsDurable(body Body) bool {
 	return r.durable == r.hardState() && !(ok && ack.Success && ack.Match.Index > r.stable)
 }
 
-// diskIsStuck reports that stable storage has not answered for so long that
-// this server had better not lead.
+// diskIsStuck reports that stable storage has not answered for so long that this
+// server had better not lead. It leaves room for a disk that is only slow: a new
+// file of the log costs four syncs, and each may take an election timeout.
 //
 // Departure: a server whose disk is stuck neither stands for election nor stays
 // leader. A leader's requests do not wait for its disk, so nobody else would notice.
-func (r *Raft) diskIsStuck() bool {
-	return len(r.batches) > 0 && r.diskWait >= 2*r.cfg.ElectionTicks
-}
+func (r *Raft) diskIsStuck() bool { return r.diskWait >= 6*r.cfg.ElectionTicks }
 
 // tracef says why the server did what it did. The sentence is the comment.
 func (r *Raft) tracef(format string, args ...any) {

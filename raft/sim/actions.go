@@ -109,7 +109,7 @@ func pauseOne(c *cluster, r *rand.Rand) {
 
 func stallOne(c *cluster, r *rand.Rand) {
 	s := c.leaderOrAny(r)
-	s.disk.stuckUntil = c.now + around(r, 3*ElectionTimeout)
+	s.disk.stuckUntil = c.now + around(r, 8*ElectionTimeout)
 	c.tracef("%s's disk is stuck until %v", s, s.disk.stuckUntil)
 }
 
