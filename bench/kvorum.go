@@ -17,22 +17,23 @@ import (
 // kvorum is a cluster of three servers.
 type kvorum struct {
 	servers
+	called    string
 	to        []connections // by server
 	leader    int
 	revisions [keys]atomic.Uint64 // that each key was last seen at, for cas
 }
 
-func startKvorum(ctx context.Context, program, dir string, flags ...string) (*kvorum, error) {
+func startKvorum(ctx context.Context, called, program, dir string) (*kvorum, error) {
 	addresses, err := freeAddresses(6)
 	if err != nil {
 		return nil, err
 	}
-	k := &kvorum{}
+	k := &kvorum{called: called}
 	for i := range 3 {
-		name := fmt.Sprintf("kvorum-%d", i+1)
-		args := append([]string{"serve", "--id", name, "--data-dir", filepath.Join(dir, name), "--bootstrap-expect", "3",
-			"--rpc-addr", addresses[i], "--serf-addr", addresses[3+i], "--http-addr", "", "--join", addresses[3]}, flags...)
-		if err := k.start(filepath.Join(dir, name+".log"), program, args...); err != nil {
+		name := fmt.Sprintf("%s-%d", called, i+1)
+		err := k.start(filepath.Join(dir, name+".log"), program, "serve", "--id", name, "--data-dir", filepath.Join(dir, name), "--bootstrap-expect", "3",
+			"--rpc-addr", addresses[i], "--serf-addr", addresses[3+i], "--http-addr", "", "--join", addresses[3])
+		if err != nil {
 			return nil, errors.Join(err, k.close())
 		}
 		to, err := connect(addresses[i])
@@ -44,7 +45,7 @@ func startKvorum(ctx context.Context, program, dir string, flags ...string) (*kv
 	return k, until(ctx, k.findLeader)
 }
 
-func (k *kvorum) name() string { return "kvorum" }
+func (k *kvorum) name() string { return k.called }
 
 func (k *kvorum) findLeader(ctx context.Context) error {
 	for i, to := range k.to {

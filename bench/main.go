@@ -49,6 +49,7 @@ func main() {
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	kvorum := flags.String("kvorum", "../bin/kvorum", "the program that is measured")
+	baseline := flags.String("baseline", "", "another build of it, to compare with")
 	dir := flags.String("dir", "", "where the servers keep their data, on the disk that is measured; empty: a temporary folder")
 	quick := flags.Bool("quick", false, "only the rows that the ratios need")
 	turn := flags.Duration("turn", time.Second, "length of a turn")
@@ -70,7 +71,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		rows = choose(rows, strings.Split(*only, ","))
 	}
 	started := time.Now()
-	if err := b.measure(ctx, *kvorum, *dir, rows); err != nil {
+	if err := b.measure(ctx, *kvorum, *baseline, *dir, rows); err != nil {
 		return err
 	}
 	describeMachine(out, *dir, started)

@@ -39,14 +39,18 @@ func (r result) row() row { return row{r.Workload, r.Clients, r.Bytes} }
 
 // measure fills results. In-process systems run on their own: they would
 // share this process, and its garbage collector, with the load generator.
-func (b *bench) measure(ctx context.Context, program, dir string, rows []row) error {
+func (b *bench) measure(ctx context.Context, program, baseline, dir string, rows []row) error {
 	inProcess := func(r row) bool { return r.workload == "propose" }
 	served := slices.DeleteFunc(slices.Clone(rows), inProcess)
-	if err := b.among(ctx, served, []func() (system, error){
+	starts := []func() (system, error){
 		func() (system, error) { return startEcho(dir) },
-		func() (system, error) { return startKvorum(ctx, program, dir) },
+		func() (system, error) { return startKvorum(ctx, "kvorum", program, dir) },
 		func() (system, error) { return startEtcd(ctx, dir) },
-	}); err != nil {
+	}
+	if baseline != "" {
+		starts = append(starts, func() (system, error) { return startKvorum(ctx, "baseline", baseline, dir) })
+	}
+	if err := b.among(ctx, served, starts); err != nil {
 		return err
 	}
 	proposed := slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !inProcess(r) })

@@ -94,6 +94,9 @@ var ratios = []ratio{
 	{"mixed/etcd", "kvorum", "etcd", "mixed", perSecond},
 	{"cas/etcd", "kvorum", "etcd", "cas", perSecond},
 	{"list/etcd", "kvorum", "etcd", "list", perSecond},
+	{"set/baseline", "kvorum", "baseline", "set", perSecond},
+	{"get/baseline", "kvorum", "baseline", "get", perSecond},
+	{"spread-get/baseline", "kvorum", "baseline", "spread-get", perSecond},
 	{"propose/hashicorp", "raft+node+wal", "hashicorp/raft+raft-wal", "propose", perSecond},
 }
 
