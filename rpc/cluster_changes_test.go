@@ -236,7 +236,7 @@ func TestNewcomerGetsWhatTheLogHasNoMore(t *testing.T) {
 		leader.set(t, fmt.Sprint("k", i), value)
 	}
 	snapshot, err := leader.admin.TakeSnapshot(t.Context(), &kvorumv1.TakeSnapshotRequest{})
-	if err != nil || snapshot.GetBytes() < 4*chunkBytes {
+	if err != nil || snapshot.GetBytes() < 4*maxChunk {
 		t.Fatalf("got %v %v, want a snapshot of several chunks", snapshot, err)
 	}
 	eventually(t, "the log to be cut", func() bool { return leader.status(t).GetFirstIndex() > 1 })

@@ -156,6 +156,7 @@ func assemble(storage *wal.Store, id raft.ServerID, addr string) *Server {
 			return server.Addr, ok
 		},
 		Snapshots: NewSnapshots(storage.OpenSnapshotFile, storage.ReceiveSnapshot),
+		Heartbeat: 3 * testTick,
 		Local:     "127.0.0.1",
 		Log:       log,
 	})

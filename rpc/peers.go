@@ -23,6 +23,9 @@ type PeersConfig struct {
 	// Directory finds the address of a server that has not been heard of otherwise.
 	Directory func(raft.ServerID) (addr string, ok bool)
 	Snapshots Snapshots
+	// Heartbeat is how often a leader is heard from. Sending a snapshot delays other
+	// messages on the same link by little more.
+	Heartbeat time.Duration
 	// Local is the address that connections to peers come from: the host of the
 	// server's own listener, so that others see one address per server. Empty or
 	// a wildcard: the system chooses.

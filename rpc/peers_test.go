@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -40,12 +41,12 @@ func (e *endpoint) SnapshotDone(to raft.ServerID) { e.done <- to }
 
 // newEndpoint returns a running transport of a server of the given cluster,
 // which sends the given snapshot whenever it sends one.
-func newEndpoint(t *testing.T, name, cluster string, snapshot []byte) *endpoint {
+func newEndpoint(t testing.TB, name, cluster string, snapshot []byte) *endpoint {
 	t.Helper()
 	return newSecureEndpoint(t, name, cluster, snapshot, insecure.NewCredentials())
 }
 
-func newSecureEndpoint(t *testing.T, name, cluster string, snapshot []byte, creds credentials.TransportCredentials) *endpoint {
+func newSecureEndpoint(t testing.TB, name, cluster string, snapshot []byte, creds credentials.TransportCredentials) *endpoint {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,6 +64,7 @@ func newSecureEndpoint(t *testing.T, name, cluster string, snapshot []byte, cred
 				return &memorySnapshot{content: snapshot}, int64(len(snapshot)), nil
 			},
 			func(raft.SnapshotMeta, int64) (*memorySnapshot, error) { return e.file, nil }),
+		Heartbeat:   50 * time.Millisecond,
 		Local:       "127.0.0.1",
 		Credentials: creds,
 		Log:         slog.New(slog.DiscardHandler),
@@ -80,7 +82,7 @@ func newSecureEndpoint(t *testing.T, name, cluster string, snapshot []byte, cred
 }
 
 // serve receives on listener until the test ends, or stop is called.
-func (e *endpoint) serve(t *testing.T, listener net.Listener) {
+func (e *endpoint) serve(t testing.TB, listener net.Listener) {
 	server, stop := grpc.NewServer(grpc.Creds(e.cfg.Credentials)), make(chan struct{})
 	peerv1.RegisterPeerServer(server, &peerService{peers: e.Peers, stop: stop})
 	var group sync.WaitGroup

@@ -1,10 +1,12 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -13,10 +15,6 @@ import (
 	peerv1 "kvorum/proto/kvorum/peer/v1"
 	"kvorum/raft"
 )
-
-// chunkBytes is how much of a snapshot goes into one message: what is held in
-// memory on each side, however large the snapshot is.
-const chunkBytes = 256 << 10
 
 // Snapshots is the storage's side of a transfer. The bytes are those of the
 // snapshot file, whatever they mean.
@@ -60,78 +58,135 @@ func (p *peer) queueSnapshot(m raft.Message) {
 }
 
 // runSnapshots transfers snapshots until ctx ends, one after another, each over
-// a connection of its own: it takes as long as it takes, and delays no heartbeat.
+// a connection of its own, at a pace that delays no heartbeat.
 func (p *peer) runSnapshots(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case m := <-p.snapshots:
-			meta := m.Body.(raft.InstallSnapshot).Snapshot
-			if err := p.sendSnapshot(ctx, m, meta); err != nil {
-				p.peers.cfg.Log.Warn("snapshot not sent", "peer", p.id, "index", meta.LastIncludedIndex, "err", err)
+			meta, begun := m.Body.(raft.InstallSnapshot).Snapshot, time.Now()
+			sent, err := p.sendSnapshot(ctx, m, meta)
+			log := p.peers.cfg.Log.With("peer", p.id, "index", meta.LastIncludedIndex, "bytes", sent, "took", time.Since(begun))
+			if err != nil {
+				log.Warn("snapshot not sent", "err", err)
 			} else {
-				p.peers.cfg.Log.Info("snapshot sent", "peer", p.id, "index", meta.LastIncludedIndex)
+				log.Info("snapshot sent")
 			}
 			p.peers.node.SnapshotDone(p.id)
 		}
 	}
 }
 
-func (p *peer) sendSnapshot(ctx context.Context, m raft.Message, meta raft.SnapshotMeta) (err error) {
+// sendSnapshot returns how many bytes of the file it sent: fewer than it has if
+// an earlier transfer broke off, none if the receiver has all of them already.
+func (p *peer) sendSnapshot(ctx context.Context, m raft.Message, meta raft.SnapshotMeta) (sent int64, err error) {
 	file, size, err := p.peers.cfg.Snapshots.open(meta)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	conn, err := p.peers.dialPeer(p.id)
 	if err != nil {
-		return errors.Join(err, file.Close())
+		return 0, errors.Join(err, file.Close())
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // ends the stream if it has not ended
 	stream, err := peerv1.NewPeerClient(conn).InstallSnapshot(ctx)
 	if err == nil {
 		offer := &peerv1.SnapshotOffer{Message: toProto(m), Size: uint64(size)}
-		err = sendFile(stream, &peerv1.InstallSnapshotRequest{Hello: p.peers.hello(p.id), Offer: offer}, file)
+		t := transfer{stream: stream, file: file, size: size, pace: newPace(p.peers.cfg.Heartbeat)}
+		sent, err = t.run(&peerv1.InstallSnapshotRequest{Hello: p.peers.hello(p.id), Offer: offer})
 	}
-	return errors.Join(err, conn.Close(), file.Close())
+	return sent, errors.Join(err, conn.Close(), file.Close())
 }
 
-// sendFile makes the offer and sends what the receiver does not have. It returns
-// nil once the receiver has all of it on stable storage.
-func sendFile(stream grpc.BidiStreamingClient[peerv1.InstallSnapshotRequest, peerv1.InstallSnapshotResponse],
-	first *peerv1.InstallSnapshotRequest, file io.ReaderAt) error {
-	err := stream.Send(first)
+// transfer is the sender's side of one stream.
+type transfer struct {
+	stream grpc.BidiStreamingClient[peerv1.InstallSnapshotRequest, peerv1.InstallSnapshotResponse]
+	file   io.ReaderAt
+	size   int64
+	offset int64 // where the next chunk begins
+	pace   *pace
+}
+
+// run makes the offer and sends what the receiver does not have, and returns how
+// much it sent. The error is nil once the receiver has all of the file on stable
+// storage.
+func (t *transfer) run(offer *peerv1.InstallSnapshotRequest) (sent int64, err error) {
+	err = t.stream.Send(offer)
 	if err != nil && !errors.Is(err, io.EOF) { // EOF: Recv says why
-		return err
+		return 0, err
 	}
-	answer, err := stream.Recv()
+	answer, err := t.stream.Recv()
 	if err != nil {
-		return err
+		return 0, err
 	}
-	size := int64(first.GetOffer().GetSize())
-	buffer := make([]byte, chunkBytes)
-	for offset := int64(answer.GetOffset()); offset < size; {
-		n, err := file.ReadAt(buffer[:min(chunkBytes, size-offset)], offset)
-		if n == 0 {
-			return fmt.Errorf("read the snapshot at %d: %w", offset, err)
+	start := int64(answer.GetOffset())
+	t.offset = start
+	for err == nil && t.offset-t.pace.underWay < t.size {
+		if err = t.fill(); err == nil {
+			err = t.await()
 		}
-		err = stream.Send(&peerv1.InstallSnapshotRequest{Offset: uint64(offset), Data: buffer[:n]})
+	}
+	if err == nil {
+		err = t.stream.CloseSend()
+	}
+	if err == nil {
+		err = t.ended()
+	}
+	return t.offset - start, err
+}
+
+// fill sends chunks as long as there is room for them.
+func (t *transfer) fill() error {
+	for t.offset < t.size {
+		chunk := t.pace.next(t.size - t.offset)
+		if chunk == nil {
+			return nil
+		}
+		n, err := t.file.ReadAt(chunk, t.offset)
+		if n < len(chunk) {
+			return fmt.Errorf("read the snapshot at %d: %w", t.offset, err)
+		}
+		t.pace.sent(n, time.Now())
+		err = t.stream.Send(&peerv1.InstallSnapshotRequest{Offset: uint64(t.offset), Data: chunk})
 		if errors.Is(err, io.EOF) {
-			_, err = stream.Recv()
+			return cmp.Or(t.ended(), io.ErrUnexpectedEOF)
 		}
 		if err != nil {
 			return err
 		}
-		offset += int64(n)
-	}
-	if err := stream.CloseSend(); err != nil {
-		return err
-	}
-	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
-		return err
+		t.offset += int64(n)
 	}
 	return nil
+}
+
+// await waits until the oldest chunk under way is acknowledged.
+func (t *transfer) await() error {
+	answer, err := t.stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return err
+	}
+	t.pace.acknowledged(time.Now())
+	if want := t.offset - t.pace.underWay; answer.GetOffset() != uint64(want) {
+		return fmt.Errorf("the receiver says that it is at %d, not at %d", answer.GetOffset(), want)
+	}
+	return nil
+}
+
+// ended returns how the receiver ended the stream, which it says after its
+// acknowledgements; nil: all is well.
+func (t *transfer) ended() error {
+	for {
+		if _, err := t.stream.Recv(); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
 }
 
 // InstallSnapshot receives a snapshot file and then lets the core know (Figure
@@ -174,12 +229,16 @@ func (s *peerService) receiveFile(stream peerv1.Peer_InstallSnapshotServer, meta
 	return nil
 }
 
-// receiveChunks writes what arrives until size bytes are there.
+// receiveChunks writes what arrives until size bytes are there. It says at once
+// where it begins, and after each chunk how far it is: the sender lives by that.
 func receiveChunks(stream peerv1.Peer_InstallSnapshotServer, file IncomingSnapshot, size int64) error {
-	if err := stream.Send(&peerv1.InstallSnapshotResponse{Offset: uint64(file.Offset())}); err != nil {
-		return err
-	}
-	for file.Offset() < size {
+	for {
+		if err := stream.Send(&peerv1.InstallSnapshotResponse{Offset: uint64(file.Offset())}); err != nil {
+			return err
+		}
+		if file.Offset() >= size {
+			return nil
+		}
 		chunk, err := stream.Recv()
 		if err != nil {
 			return fmt.Errorf("the snapshot breaks off at %d of %d: %w", file.Offset(), size, err)
@@ -192,5 +251,4 @@ func receiveChunks(stream peerv1.Peer_InstallSnapshotServer, file IncomingSnapsh
 			return fmt.Errorf("write the snapshot: %w", err)
 		}
 	}
-	return nil
 }

@@ -45,6 +45,7 @@ func (s *server) newMember() *member {
 		Identity:    m.identity,
 		Directory:   m.address,
 		Snapshots:   rpc.NewSnapshots(s.storage.OpenSnapshotFile, s.storage.ReceiveSnapshot),
+		Heartbeat:   s.cfg.heartbeatInterval,
 		Local:       s.ports.rpcHost(),
 		Credentials: s.secrets.credentials(),
 		Log:         s.log,

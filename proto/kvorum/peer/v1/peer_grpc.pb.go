@@ -37,7 +37,9 @@ type PeerClient interface {
 	// The server answers once, to say that it accepts the Hello, or ends the stream.
 	Exchange(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ExchangeRequest, ExchangeResponse], error)
 	// InstallSnapshot carries one snapshot. The first request holds the Hello and
-	// the offer; the answer says from which offset to go on; chunks follow in order.
+	// the offer; the answer says from which offset to go on; chunks follow in order,
+	// and each is answered with how far the receiver is now: the sender has only so
+	// much under way that its chunks do not queue up in front of heartbeats.
 	// It ends with OK once the snapshot is whole, verified and synced (Figure 13).
 	InstallSnapshot(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[InstallSnapshotRequest, InstallSnapshotResponse], error)
 	// Identify tells who answers at this address.
@@ -98,7 +100,9 @@ type PeerServer interface {
 	// The server answers once, to say that it accepts the Hello, or ends the stream.
 	Exchange(grpc.BidiStreamingServer[ExchangeRequest, ExchangeResponse]) error
 	// InstallSnapshot carries one snapshot. The first request holds the Hello and
-	// the offer; the answer says from which offset to go on; chunks follow in order.
+	// the offer; the answer says from which offset to go on; chunks follow in order,
+	// and each is answered with how far the receiver is now: the sender has only so
+	// much under way that its chunks do not queue up in front of heartbeats.
 	// It ends with OK once the snapshot is whole, verified and synced (Figure 13).
 	InstallSnapshot(grpc.BidiStreamingServer[InstallSnapshotRequest, InstallSnapshotResponse]) error
 	// Identify tells who answers at this address.
