@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 var (
 	errStarting     = errors.New("starting")
 	errNotCaughtYet = errors.New("not caught up with the leader yet")
+	errDiskStuck    = errors.New("the disk has not answered")
 )
 
 const (
@@ -33,7 +35,7 @@ type readiness struct {
 }
 
 // Ready returns nil if this server has a leader and has caught up with it, and
-// else the reason why it is not ready.
+// its disk answers; else the reason why it is not ready.
 func (s *Server) Ready() error {
 	s.readiness.mu.Lock()
 	defer s.readiness.mu.Unlock()
@@ -71,8 +73,11 @@ func (s *Server) watchReadiness(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now := s.node.Leadership()
+		now, stuck := s.node.Leadership(), s.node.DiskStuck()
 		switch {
+		case stuck > 0:
+			shown = node.Leadership{}
+			s.setReady(fmt.Errorf("%w for %.1f s: a write of the log is stuck", errDiskStuck, stuck.Seconds()))
 		case now.Leader == raft.None:
 			shown = node.Leadership{}
 			s.setReady(raft.ErrNoLeader)

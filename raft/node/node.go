@@ -47,6 +47,7 @@ type Node struct {
 	leadership atomic.Pointer[Leadership]
 	applied    atomic.Uint64 // the last index that apply has applied
 	installed  atomic.Uint64 // snapshots received from a leader
+	stuck      atomic.Int64  // for how long the disk has been stuck, in nanoseconds
 
 	// Owned by run.
 	raft      *raft.Raft
@@ -191,7 +192,24 @@ func (n *Node) tick() {
 	if role, _, _ := n.raft.Leadership(); role == raft.Leader {
 		n.led = n.now
 	}
+	n.observeDisk()
 	n.expire()
+}
+
+// observeDisk publishes for how long the disk has been stuck, and says when
+// that begins and ends.
+func (n *Node) observeDisk() {
+	var stuck time.Duration
+	if s := n.raft.Status(); s.DiskStuck {
+		stuck = time.Duration(s.DiskWait) * n.cfg.TickInterval
+	}
+	before := time.Duration(n.stuck.Swap(int64(stuck)))
+	switch {
+	case before == 0 && stuck > 0:
+		n.log.Warn("the disk does not answer: until it does this server neither leads nor stands for election", "for", stuck)
+	case before > 0 && stuck == 0:
+		n.log.Info("the disk answers again", "after", before)
+	}
 }
 
 // perform hands out effects. The order of its parts does not matter: they are

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"kvorum/raft"
 )
@@ -30,8 +31,9 @@ var (
 // Status is what a node knows of itself.
 type Status struct {
 	raft.Status
-	Applied            raft.Index // by the state machine
-	SnapshotsInstalled uint64     // received from a leader since the start
+	Applied            raft.Index    // by the state machine
+	SnapshotsInstalled uint64        // received from a leader since the start
+	DiskSilence        time.Duration // how long the disk has owed an answer; 0: it owes none
 }
 
 // proposal waits for its slot of the log to be decided.
@@ -85,6 +87,10 @@ func (n *Node) Leadership() Leadership { return *n.leadership.Load() }
 
 // Applied returns the index of the last entry that the state machine has applied.
 func (n *Node) Applied() raft.Index { return raft.Index(n.applied.Load()) }
+
+// DiskStuck returns how long the disk has not answered, if that is so long that
+// this server neither leads nor stands for election until it does; else 0.
+func (n *Node) DiskStuck() time.Duration { return time.Duration(n.stuck.Load()) }
 
 // Propose replicates command, and returns what the state machine made of it
 // and where in the log it stands.
@@ -179,7 +185,8 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 	var s Status
 	done := make(chan error, 1)
 	err := n.do(ctx, done, func() {
-		s = Status{n.raft.Status(), n.Applied(), n.installed.Load()}
+		s = Status{Status: n.raft.Status(), Applied: n.Applied(), SnapshotsInstalled: n.installed.Load()}
+		s.DiskSilence = time.Duration(s.DiskWait) * n.cfg.TickInterval
 		done <- nil
 	})
 	if err != nil {
