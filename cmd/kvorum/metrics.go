@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ type metrics struct {
 	leaderChanges prometheus.Counter
 	fsync         prometheus.Histogram
 	batches       prometheus.Counter
+	notWritten    prometheus.Counter
 	apply         prometheus.Histogram
 	requests      *prometheus.HistogramVec
 	led           raft.ServerID // the leader last observed; owned by the node
@@ -37,12 +39,14 @@ func newMetrics() *metrics {
 			Name: "kvorum_wal_sync_seconds", Help: "Time to write and sync the log once.", Buckets: times}),
 		batches: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "kvorum_wal_batches_total", Help: "Batches made durable; several share one sync."}),
+		notWritten: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "kvorum_snapshot_failures_total", Help: "Snapshots that could not be written; the log is kept until one can."}),
 		apply: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "kvorum_apply_seconds", Help: "Time to apply one committed entry.", Buckets: prometheus.ExponentialBuckets(1e-6, 4, 10)}),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "kvorum_rpc_seconds", Help: "Time to answer one request.", Buckets: times}, []string{"method", "code"}),
 	}
-	m.registry.MustRegister(m.leaderChanges, m.fsync, m.batches, m.apply, m.requests,
+	m.registry.MustRegister(m.leaderChanges, m.fsync, m.batches, m.notWritten, m.apply, m.requests,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -72,7 +76,7 @@ func (m *metrics) stream(srv any, stream grpc.ServerStream, info *grpc.StreamSer
 	return err
 }
 
-// timedStorage measures how long the disk takes.
+// timedStorage measures how long the disk takes, and counts what fails there.
 type timedStorage struct {
 	node.Storage
 	metrics *metrics
@@ -85,6 +89,15 @@ func (s timedStorage) Save(batches []raft.Persist) error {
 	s.metrics.fsync.Observe(time.Since(start).Seconds())
 	s.metrics.batches.Add(float64(len(batches)))
 	return err
+}
+
+// WriteSnapshot implements node.Storage.
+func (s timedStorage) WriteSnapshot(meta raft.SnapshotMeta, state io.WriterTo) (int64, error) {
+	size, err := s.Storage.WriteSnapshot(meta, state)
+	if err != nil {
+		s.metrics.notWritten.Inc()
+	}
+	return size, err
 }
 
 // timedStateMachine measures how long commands take.
@@ -125,6 +138,7 @@ var (
 	descApplied  = desc("raft_applied_index", "The last entry applied.")
 	descSnapshot = desc("raft_snapshot_index", "The last entry in the latest snapshot.")
 	descInstalls = desc("raft_snapshots_installed_total", "Snapshots received from a leader.")
+	descSilence  = desc("wal_silence_seconds", "How long the disk has owed an answer; a server whose disk is stuck does not lead.")
 	descMatch    = desc("raft_peer_match_index", "On the leader: up to where a peer's log agrees.", "peer")
 	descSessions = desc("kv_sessions", "Open sessions.")
 )
@@ -132,7 +146,7 @@ var (
 // Describe implements prometheus.Collector.
 func (r raftState) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descTerm, descRole, descVoters, descLearners, descFirst, descLast,
-		descCommit, descApplied, descSnapshot, descInstalls, descMatch, descSessions} {
+		descCommit, descApplied, descSnapshot, descInstalls, descSilence, descMatch, descSessions} {
 		out <- d
 	}
 }
@@ -158,6 +172,7 @@ func (r raftState) Collect(out chan<- prometheus.Metric) {
 	gauge(descCommit, float64(s.CommitIndex))
 	gauge(descApplied, float64(s.Applied))
 	gauge(descSnapshot, float64(s.Snapshot.LastIncludedIndex))
+	gauge(descSilence, s.DiskSilence.Seconds())
 	gauge(descSessions, float64(r.state.Sessions()))
 	out <- prometheus.MustNewConstMetric(descInstalls, prometheus.CounterValue, float64(s.SnapshotsInstalled))
 	for _, p := range s.Peers {

@@ -85,7 +85,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 	}
 	// Storage comes before the ports: none opens on one that cannot be trusted.
 	if s.storage, err = openStorage(cfg, log); err != nil {
-		return err
+		return advise(err)
 	}
 	defer func() { err = errors.Join(err, s.storage.Close()) }()
 	if s.ports, err = listen(cfg); err != nil {
@@ -98,7 +98,7 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 	log.Info("kvorum serves", "version", version, "id", s.storage.Identity().ServerID(), "data_dir", cfg.dataDir,
 		"rpc_addr", s.ports.rpcAdvertised, "serf_addr", s.members.Addr(), "http_addr", s.ports.httpAddr())
 	if err := s.run(ctx); err != nil {
-		return err
+		return advise(err)
 	}
 	log.Info("stopped")
 	return nil
