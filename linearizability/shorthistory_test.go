@@ -39,7 +39,7 @@ func TestShortHistoriesAreLinearizable(t *testing.T) {
 	begun := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for i := next.Add(1); i <= n && !t.Failed(); i = next.Add(1) {
+			for i := next.Add(1) - 1; i < n && !t.Failed(); i = next.Add(1) - 1 {
 				r := sim.Play(sim.Options{Seed: *seed + i, Short: true})
 				h := fromSimulator(r)
 				err := r.Err
@@ -50,7 +50,8 @@ func TestShortHistoriesAreLinearizable(t *testing.T) {
 					err = Check(h, *checkLimit)
 				}
 				if err != nil {
-					t.Errorf("seed %d: %v\nsee that run: go test ./raft/sim -run TestSeeds -brief -seed %d -v", r.Seed, err, r.Seed)
+					t.Errorf("seed %d: %v\nreplay:      go run ./cmd/raftlab replay %d --short\ncheck again: go test ./linearizability -run %s -seed %d",
+						r.Seed, err, r.Seed, t.Name(), r.Seed)
 				}
 			}
 		})

@@ -48,7 +48,7 @@ var (
 	fileName     = regexp.MustCompile(`^[A-Za-z0-9_./-]+\.(go|md|txt)$|^raft/testdata$`)
 	identifier   = regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)?$`)
 	command      = regexp.MustCompile(`^(make|go) `)
-	goTest       = regexp.MustCompile(`^go test \./(\S+)(?: -run '?([^' ]+)'?)?( -seed [0-9]+ -v)?$`)
+	goTest       = regexp.MustCompile(`^go test \./(\S+)(?: -run '?([^' ]+)'?)?$`)
 	goRun        = regexp.MustCompile(`^go run \./(\S+)( .*)?$`)
 )
 

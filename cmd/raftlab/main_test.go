@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kvorum/raft/mutants"
+	"kvorum/raft/sim"
 )
 
 // lab runs one command line.
@@ -66,6 +67,41 @@ func TestReplayPrintsWhatIsAskedFor(t *testing.T) {
 	}
 }
 
+func TestReplayKnowsItsServers(t *testing.T) {
+	t.Parallel()
+	seed := 0
+	for !slices.Contains(sim.Run(uint64(seed), nil).Servers, "n1@2") {
+		seed++
+	}
+	replay := fmt.Sprintf("replay %d --server ", seed)
+	_, name, _ := lab(t, replay+"n1")
+	_, second, _ := lab(t, replay+"n1@2")
+	if !strings.Contains(name, " n1@2 starts\n") || !strings.Contains(name, " n1 starts\n") {
+		t.Error("--server n1 leaves out n1, or n1@2 in its place")
+	}
+	if !strings.Contains(second, " n1@2 starts\n") || !strings.Contains(second, "-> n1@2 ") || strings.Contains(second, " n1 starts\n") {
+		t.Error("--server n1@2 leaves out that, or does not leave out n1")
+	}
+	for _, stranger := range []string{"n9", "n1@9", "n"} {
+		code, out, complaints := lab(t, replay+"n1,"+stranger)
+		if code != 2 || out != "" || !strings.Contains(complaints, "--server "+stranger+": there is no such server in this run, but n1, ") {
+			t.Errorf("%s: got %d, %q, %q", stranger, code, out, complaints)
+		}
+	}
+}
+
+func TestShortSeedsAreReplayed(t *testing.T) {
+	t.Parallel()
+	code, short, _ := lab(t, "replay 3 --short")
+	_, whole, _ := lab(t, "replay 3")
+	if code != 0 || short == "" || len(short) > len(whole)/3 {
+		t.Errorf("got %d, and %d bytes where the whole run has %d", code, len(short), len(whole))
+	}
+	if code, out, complaints := lab(t, "sim --short --seeds 100"); code != 0 || !strings.Contains(out, " seeds=100 ") {
+		t.Errorf("got %d, %q, %q", code, out, complaints)
+	}
+}
+
 func TestReplayLeavesActionsOut(t *testing.T) {
 	t.Parallel()
 	_, whole, _ := lab(t, "replay 3 --until 4s")
@@ -119,10 +155,43 @@ func TestABrokenRuleIsFoundReplayedAndShrunk(t *testing.T) {
 	}
 }
 
+// TestExamplesWork: what the help shows is what people try first. Here it ends
+// soon; --all is TestMutantsAreCounted's.
+func TestExamplesWork(t *testing.T) {
+	t.Parallel()
+	soon := map[string]string{"sim": "--time=1s", "shrink": "--time=5s", "mutants": "--seeds=0"}
+	root := (&raftlab{}).command()
+	var lines []string
+	for _, cmd := range append(root.Commands(), root) {
+		if cmd.Name() != "wal" { // which needs a server's data
+			lines = slices.AppendSeq(lines, strings.Lines(cmd.Example))
+		}
+	}
+	slices.Sort(lines)
+	for _, line := range slices.Compact(lines) {
+		words := regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.ReplaceAll(line, "\n", ""), -1)
+		if words[0] != "raftlab" || slices.Contains(words, "--all") {
+			continue
+		}
+		for i := range words {
+			words[i] = strings.Trim(words[i], "'")
+		}
+		if more := soon[words[1]]; more != "" {
+			words = append(words, more)
+		}
+		var out, complaints bytes.Buffer
+		code := run(t.Context(), words[1:], &out, &complaints)
+		found := words[1] == "sim" && slices.Contains(words, "--mutant") && code == 1 && strings.HasPrefix(complaints.String(), "raftlab: seed ")
+		if out.Len() == 0 || code != 0 && !found {
+			t.Errorf("%s: got %d, %s", line, code, &complaints)
+		}
+	}
+}
+
 // command returns the command line that an output suggests.
 func command(t *testing.T, out, name string) string {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^` + name + `: raftlab (.*)$`).FindStringSubmatch(out)
+	found := regexp.MustCompile(`(?m)^` + name + `: go run ./cmd/raftlab (.*)$`).FindStringSubmatch(out)
 	if found == nil {
 		t.Fatalf("no line %q in %q", name, out)
 	}

@@ -18,25 +18,37 @@ func (l *raftlab) replay() *cobra.Command {
 	var from, until time.Duration
 	var servers []string
 	var drop ranges
+	var short bool
 	cmd := &cobra.Command{
 		Use:   "replay SEED",
 		Short: "Print a run, line by line",
 		Long: `replay plays the run of a seed again and prints all that happens: the faults, why
 each server does what it does, and the messages in the notation of the scripts in
-raft/testdata: who -> whom, which RPC, its fields. A message is printed when it is
-sent; the network may yet lose, delay or repeat it. An entry is written index.term.`,
-		Example: "  raftlab replay 3 --until 8s\n  raftlab replay 3 --from 3s --until 3.5s --server n1,n2",
-		Args:    oneSeed,
+raft/testdata: who -> whom, which RPC, its fields. An entry is written index.term.
+
+A message is printed when it is sent, and once more with what became of it: it
+arrives, is lost, or waits while its receiver is paused. Where it is lost at once
+that is said in the first line. What the network repeats is marked repeated.`,
+		Example: `  raftlab replay 3 --until 8s
+  raftlab replay 3 --from 3s --until 3.5s --server n1,n2
+  raftlab replay 4 --short`,
+		Args: oneSeed,
 	}
 	f := cmd.Flags()
 	f.DurationVar(&from, "from", 0, "print from this simulated time on")
 	f.DurationVar(&until, "until", 0, "stop at this simulated time; 0: at the end")
-	f.StringSliceVar(&servers, "server", nil, "print only what is about these servers, or about none in particular")
+	f.StringSliceVar(&servers, "server", nil, "print only what is about these servers, or about none in particular; n1 is also n1@2,\nwhich comes in its place when n1 has lost its disk")
 	f.Var(&drop, "drop", "leave out these actions of clients and faults, as `raftlab shrink` prints them")
+	f.BoolVar(&short, "short", false, shortRun)
 	return l.simulates(cmd, func(_ *cobra.Command, args []string) error {
+		o := sim.Options{Seed: seedOf(args), Until: until, Drop: drop.numbers, Short: short}
+		if err := areServers(servers, o); err != nil {
+			return err
+		}
 		out := bufio.NewWriter(l.stdout)
 		p := printing{out: out, from: from, servers: servers}
-		r := sim.Play(sim.Options{Seed: seedOf(args), Until: until, Drop: drop.numbers, Trace: p.line})
+		o.Trace = p.line
+		r := sim.Play(o)
 		if err := out.Flush(); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
@@ -46,6 +58,26 @@ sent; the network may yet lose, delay or repeat it. An entry is written index.te
 		return nil
 	})
 }
+
+// shortRun is the help of --short.
+const shortRun = "the seed's short run, of three servers for a few seconds, as the Porcupine suite plays it"
+
+// areServers returns an error unless all names are servers' in the run.
+func areServers(names []string, o sim.Options) error {
+	if len(names) == 0 {
+		return nil
+	}
+	servers := sim.Play(o).Servers
+	for _, name := range names {
+		if !slices.ContainsFunc(servers, func(id string) bool { return isCalled(id, name) }) {
+			return usageError{fmt.Errorf("--server %s: there is no such server in this run, but %s", name, strings.Join(servers, ", "))}
+		}
+	}
+	return nil
+}
+
+// isCalled reports whether id is the server, or one of the servers, that name names.
+func isCalled(id, name string) bool { return id == name || strings.HasPrefix(id, name+"@") }
 
 // printing prints the lines of a trace that somebody wants to see.
 type printing struct {
@@ -67,16 +99,18 @@ func (p *printing) line(text string) {
 	}
 }
 
-var serverName = regexp.MustCompile(`^n[0-9]+`)
+var serverID = regexp.MustCompile(`^n[0-9]+(@[0-9]+)?`)
 
 func (p *printing) isWanted(rest string) bool {
 	words := strings.Fields(rest)
 	if len(p.servers) == 0 || len(words) == 0 {
 		return true
 	}
-	about := []string{serverName.FindString(words[0])}
+	about := []string{serverID.FindString(words[0])}
 	if len(words) > 2 && words[1] == "->" {
-		about = append(about, serverName.FindString(words[2]))
+		about = append(about, serverID.FindString(words[2]))
 	}
-	return about[0] == "" || slices.ContainsFunc(about, func(name string) bool { return slices.Contains(p.servers, name) })
+	return about[0] == "" || slices.ContainsFunc(p.servers, func(name string) bool {
+		return slices.ContainsFunc(about, func(id string) bool { return isCalled(id, name) })
+	})
 }

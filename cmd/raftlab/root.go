@@ -80,9 +80,13 @@ func seedOf(args []string) uint64 {
 	return seed
 }
 
-// hint returns a command line that does something more with the same program.
-func (l *raftlab) hint(command string, seed uint64) string {
-	line := fmt.Sprintf("raftlab %s %d", command, seed)
+// hint returns a command line that does something more with a run of this code,
+// wherever in it this program was made.
+func (l *raftlab) hint(command string, seed uint64, short bool) string {
+	line := fmt.Sprintf("go run ./cmd/raftlab %s %d", command, seed)
+	if short {
+		line += " --short"
+	}
 	if l.mutated != "" {
 		line += " --mutant " + l.mutated
 	}

@@ -14,6 +14,7 @@ import (
 
 func (l *raftlab) shrink() *cobra.Command {
 	var limit time.Duration
+	var short bool
 	cmd := &cobra.Command{
 		Use:   "shrink SEED",
 		Short: "Make a failing run smaller",
@@ -27,20 +28,20 @@ The code as it is has no failing seed that we know of: break a rule with --mutan
 		Args:    oneSeed,
 	}
 	cmd.Flags().DurationVar(&limit, "time", 2*time.Minute, "be content after this long with what was found")
+	cmd.Flags().BoolVar(&short, "short", false, shortRun)
 	return l.simulates(cmd, func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 		defer cancel()
-		return l.shrinkSeed(ctx, seedOf(args))
+		return l.shrinkRun(ctx, sim.Options{Seed: seedOf(args), Short: short})
 	})
 }
 
 // isAction matches the line that begins what a client or a fault does.
 var isAction = regexp.MustCompile(`^ *\S+ action [0-9]+`)
 
-func (l *raftlab) shrinkSeed(ctx context.Context, seed uint64) error {
-	whole := sim.Run(seed, nil)
+func (l *raftlab) shrinkRun(ctx context.Context, o sim.Options) error {
 	begun := time.Now()
-	o, r, err := sim.Shrink(ctx, sim.Options{Seed: seed}, func(kept int, at time.Duration) {
+	shrunk, err := sim.Shrink(ctx, o, func(kept int, at time.Duration) {
 		fmt.Fprintf(l.stderr, "%5.1f s: %d actions, %v\n", time.Since(begun).Seconds(), kept, at)
 	})
 	if err != nil {
@@ -49,10 +50,11 @@ func (l *raftlab) shrinkSeed(ctx context.Context, seed uint64) error {
 	if ctx.Err() != nil {
 		fmt.Fprintln(l.stderr, "stopped: this may not be the smallest")
 	}
+	o, whole, r := shrunk.Options, shrunk.Whole, shrunk.Result
 	drop := ranges{o.Drop}
 	trace := traceOf(o)
 	last := trace[max(0, len(trace)-lastLines):]
-	fmt.Fprintf(l.stdout, "seed %d: %v\n\n", seed, r.Err)
+	fmt.Fprintf(l.stdout, "seed %d: %v\n\n", o.Seed, r.Err)
 	fmt.Fprintf(l.stdout, "shrunk from %d events and %d actions in %v\n", whole.Events, whole.Actions, whole.Time)
 	fmt.Fprintf(l.stdout, "         to %d events and %d actions in %v\n\n", r.Events, r.Actions-len(o.Drop), r.Time)
 	fmt.Fprintln(l.stdout, "the actions that are left:")
@@ -62,7 +64,7 @@ func (l *raftlab) shrinkSeed(ctx context.Context, seed uint64) error {
 		}
 	}
 	fmt.Fprintf(l.stdout, "\nthe last %d of %d lines:\n%s\n\n", len(last), len(trace), strings.Join(last, "\n"))
-	fmt.Fprintf(l.stdout, "replay: %s --until %v", l.hint("replay", seed), o.Until)
+	fmt.Fprintf(l.stdout, "replay: %s --until %v", l.hint("replay", o.Seed, o.Short), o.Until)
 	if len(o.Drop) > 0 {
 		fmt.Fprintf(l.stdout, " --drop %s", &drop)
 	}

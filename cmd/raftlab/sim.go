@@ -16,6 +16,7 @@ func (l *raftlab) sim() *cobra.Command {
 	var base uint64
 	var seeds int
 	var limit time.Duration
+	var short bool
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "Play many seeds, on all cores, until one breaks an invariant",
@@ -29,6 +30,7 @@ It ends with a line of figures.`,
 	f.IntVar(&seeds, "seeds", 0, "play so many seeds; 0: as many as there is time for")
 	f.DurationVar(&limit, "time", time.Minute, "stop after this long; 0: when all seeds are played; a minute if neither is given")
 	f.Uint64Var(&base, "base", 1, "the first seed")
+	f.BoolVar(&short, "short", false, "play short runs of three servers, as the Porcupine suite does")
 	return l.simulates(cmd, func(cmd *cobra.Command, _ []string) error {
 		if seeds < 0 || limit < 0 {
 			return usageError{errors.New("--seeds and --time are not negative")}
@@ -36,7 +38,7 @@ It ends with a line of figures.`,
 		if seeds > 0 && !cmd.Flags().Changed("time") {
 			limit = 0
 		}
-		return l.playSeeds(cmd.Context(), sim.Batch{First: base, Seeds: seeds}, limit)
+		return l.playSeeds(cmd.Context(), sim.Batch{First: base, Seeds: seeds, Short: short}, limit)
 	})
 }
 
@@ -65,10 +67,10 @@ func (l *raftlab) playSeeds(ctx context.Context, b sim.Batch, limit time.Duratio
 	if len(total.Violations) > 0 {
 		first := total.Violations[0]
 		err = fmt.Errorf("seed %d: %w", first.Seed, first.Err)
-		l.report(first)
+		l.report(first, b.Short)
 	}
 	fmt.Fprintln(l.stdout, total.String())
-	if unseen := total.Unseen(); err == nil && total.Seeds >= sim.Telling && len(unseen) > 0 {
+	if unseen := total.Unseen(); err == nil && !b.Short && total.Seeds >= sim.Telling && len(unseen) > 0 {
 		err = fmt.Errorf("vacuous: in %d seeds, never: %v", total.Seeds, unseen)
 	}
 	return err
@@ -78,16 +80,17 @@ func (l *raftlab) playSeeds(ctx context.Context, b sim.Batch, limit time.Duratio
 const lastLines = 30
 
 // report says what is to know about a run that broke an invariant.
-func (l *raftlab) report(r sim.Result) {
-	trace := traceOf(sim.Options{Seed: r.Seed, Until: r.Time})
+func (l *raftlab) report(r sim.Result, short bool) {
+	trace := traceOf(sim.Options{Seed: r.Seed, Until: r.Time, Short: short})
 	last := trace[max(0, len(trace)-lastLines):]
 	fmt.Fprintf(l.stdout, "seed %d, event %d: %v\n\n", r.Seed, r.Events, r.Err)
 	fmt.Fprintf(l.stdout, "the last %d of %d lines:\n", len(last), len(trace))
 	for _, line := range last {
 		fmt.Fprintln(l.stdout, line)
 	}
-	fmt.Fprintf(l.stdout, "\nreplay: %s --from %v\n", l.hint("replay", r.Seed), max(0, r.Time-time.Second).Truncate(time.Millisecond))
-	fmt.Fprintf(l.stdout, "shrink: %s\n\n", l.hint("shrink", r.Seed))
+	from := max(0, r.Time-time.Second).Truncate(time.Millisecond)
+	fmt.Fprintf(l.stdout, "\nreplay: %s --from %v\n", l.hint("replay", r.Seed, short), from)
+	fmt.Fprintf(l.stdout, "shrink: %s\n\n", l.hint("shrink", r.Seed, short))
 }
 
 // traceOf plays a run and returns all lines of its trace.

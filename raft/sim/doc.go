@@ -44,5 +44,5 @@
 //
 // A test that fails prints the seed. To see that run again, line by line:
 //
-//	go test ./raft/sim -run TestSeeds -seed 17 -v
+//	go run ./cmd/raftlab replay 17
 package sim

@@ -45,6 +45,7 @@ type Result struct {
 	Settled time.Duration // virtual, from the end of the faults until all was well
 	Counts  map[Situation]int
 	Actions int         // of clients and faults; each has a number below this one
+	Servers []string    // the ids of all, n1 or, in the place of one that was lost, n1@2
 	History []Operation // of a short run
 }
 
@@ -79,6 +80,7 @@ func Play(o Options) (res Result) {
 		res = Result{
 			Seed: o.Seed, Digest: c.observer.digest, Events: c.played, Time: c.now,
 			Settled: c.settled, Counts: c.counts, Actions: c.actions, History: c.clients.history(c.now),
+			Servers: c.names(),
 		}
 		if err := c.observer.err; err != nil && err != errStop {
 			res.Err = err
@@ -87,6 +89,14 @@ func Play(o Options) (res Result) {
 	c.create()
 	c.play()
 	return
+}
+
+func (c *cluster) names() []string {
+	var all []string
+	for _, s := range c.servers {
+		all = append(all, s.String())
+	}
+	return all
 }
 
 func (c *cluster) play() {

@@ -11,26 +11,25 @@ var (
 	seeds   = flag.Int("seeds", 200, "how many seeds TestSeeds plays")
 	minutes = flag.Float64("minutes", 0, "how many minutes of processor time TestSeeds plays instead")
 	base    = flag.Uint64("base", 1, "the first of them")
-	seed    = flag.Int64("seed", -1, "play only this seed; with -v, say what happens")
 	brief   = flag.Bool("brief", false, "play short runs")
 )
 
 // TestSeeds plays many seeds: no invariant breaks, every cluster settles, and
 // together they have been in every rare situation.
 func TestSeeds(t *testing.T) {
-	if *seed >= 0 {
-		playOne(t, uint64(*seed))
-		return
-	}
 	b := Batch{First: *base, Seeds: *seeds, Short: *brief}
 	if *minutes > 0 {
 		b.Seeds, b.CPU = 0, time.Duration(*minutes*float64(time.Minute))
 	}
 	total := RunSeeds(t.Context(), b)
 	for _, r := range total.Violations {
-		t.Errorf("seed %d: %v\nreplay: go test ./raft/sim -run TestSeeds -seed %d -v", r.Seed, r.Err, r.Seed)
+		replay := fmt.Sprintf("go run ./cmd/raftlab replay %d", r.Seed)
+		if *brief {
+			replay += " --short"
+		}
+		t.Errorf("seed %d: %v\nreplay: %s", r.Seed, r.Err, replay)
 	}
-	if total.Seeds >= Telling && !t.Failed() {
+	if total.Seeds >= Telling && !*brief && !t.Failed() {
 		for _, s := range total.Unseen() {
 			t.Errorf("vacuous: in %d seeds, never: %s", total.Seeds, s)
 		}
@@ -42,18 +41,6 @@ func TestSeeds(t *testing.T) {
 		total.SettledWithin(500), total.SettledWithin(990), total.SettledWithin(1000))
 	t.Log(total.Counts)
 	fmt.Println(total.String())
-}
-
-func playOne(t *testing.T, seed uint64) {
-	o := Options{Seed: seed, Short: *brief}
-	if testing.Verbose() {
-		o.Trace = func(line string) { fmt.Println(line) }
-	}
-	r := Play(o)
-	if r.Err != nil {
-		t.Error(r.Err)
-	}
-	t.Logf("seed %d: digest %016x, %d events, %v, settled after %v, %d actions, %v", r.Seed, r.Digest, r.Events, r.Time, r.Settled, r.Actions, r.Counts)
 }
 
 // TestOneSeedIsOneRun is what makes a failing seed worth printing.
