@@ -31,7 +31,7 @@ func TestElectionRestriction(t *testing.T) {
 }
 
 // One vote in a term, first come, first served (§5.2), and none for a term that is
-// over (§5.1).
+// over (§5.1). Only granting one resets the election timer (Figure 2, Followers).
 func TestAServerVotesOnceInATerm(t *testing.T) {
 	t.Parallel()
 	r := newServer("abc", nil)
@@ -39,15 +39,48 @@ func TestAServerVotesOnceInATerm(t *testing.T) {
 		from ServerID
 		term Term
 		want bool
-	}{{"b", 2, true}, {"c", 2, false}, {"b", 2, true}, {"c", 1, false}, {"c", 3, true}, {"b", 3, false}} {
+	}{{"b", 2, true}, {"c", 2, false}, {"b", 2, true}, {"b", 1, false}, {"c", 3, true}, {"b", 3, false}} {
+		r.elapsed = 7
 		r.Step(Message{c.from, "a", c.term, RequestVote{}})
 		got := bodies[RequestVoteResponse](settle(r))
-		if len(got) != 1 || got[0].VoteGranted != c.want {
-			t.Errorf("%s in term %d: got %v, want %v", c.from, c.term, got, c.want)
+		if reset := r.elapsed == 0; len(got) != 1 || got[0].VoteGranted != c.want || reset != c.want {
+			t.Errorf("%s in term %d: got %v, election timer reset %v, want %v", c.from, c.term, got, reset, c.want)
 		}
 		if restarted := newServer("abc", func(_ *Config, s *Saved) { s.HardState = r.durable }); restarted.votedFor != r.votedFor {
 			t.Errorf("after a restart: voted for %q, before for %q", restarted.votedFor, r.votedFor)
 		}
+	}
+}
+
+// A candidate whose election goes nowhere starts a new one, and leaves this one a
+// whole election timeout, however late it began (Figure 2, Candidates; §5.2).
+func TestACandidateStandsAgainAfterAWholeElectionTimeout(t *testing.T) {
+	t.Parallel()
+	r := newServer("abc", nil)
+	r.elapsed = r.timeout - 1
+	r.Step(Message{"b", "a", 0, TimeoutNow{}})
+	ticks := 0
+	for ; r.role == Candidate && ticks < 2*r.cfg.ElectionTicks; ticks++ {
+		r.Tick()
+	}
+	if r.role != PreCandidate || ticks < r.cfg.ElectionTicks {
+		t.Errorf("%v after %d ticks, want a new election after %d or more", r.role, ticks, r.cfg.ElectionTicks)
+	}
+}
+
+// A candidate's own vote is a promise like any other: even where it decides alone,
+// it waits for the disk (Figure 2; thesis §10.2.1).
+func TestACandidatesOwnVoteCountsOnceItIsDurable(t *testing.T) {
+	t.Parallel()
+	r := newServer("a", nil)
+	r.startElection()
+	vote := r.Effects().Persist.Seq
+	if r.role != Candidate {
+		t.Errorf("before its vote is durable: %v", r.role)
+	}
+	r.Persisted(vote)
+	if r.Effects(); r.role != Leader {
+		t.Errorf("after its vote is durable: %v", r.role)
 	}
 }
 

@@ -12,6 +12,7 @@ func ids(names string) (all []ServerID) {
 	return all
 }
 
+// Learners do not count (thesis §4.2.1), and C-old,new needs both majorities (§6).
 func TestQuorumMinIsWhatAMajorityHasReached(t *testing.T) {
 	t.Parallel()
 	at := map[ServerID]Index{"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7}

@@ -117,6 +117,28 @@ func TestWhatWaitsForTheDisk(t *testing.T) {
 	}
 }
 
+// With several batches on their way to the disk, each makes durable what it held, less
+// what was replaced since (Figure 2; thesis §10.2.1). Nothing is applied before that.
+func TestABatchMakesDurableWhatItHeld(t *testing.T) {
+	t.Parallel()
+	r := newServer("abc", nil)
+	r.Step(Message{"b", "a", 1, AppendEntries{Entries: entriesFrom(1, 1, 1), LeaderCommit: 1}})
+	first := r.Effects().Persist.Seq
+	r.Step(Message{"c", "a", 2, AppendEntries{PrevLogIndex: 1, PrevLogTerm: 1, Entries: entriesFrom(2, 2), LeaderCommit: 2}})
+	second := r.Effects().Persist.Seq
+	for _, c := range []struct {
+		seq             uint64
+		stable, applied Index
+		term            Term
+	}{{0, 0, 0, 0}, {first, 1, 1, 1}, {second, 2, 2, 2}} {
+		r.Persisted(c.seq)
+		r.Effects()
+		if r.stable != c.stable || r.lastApplied != c.applied || r.durable.CurrentTerm != c.term {
+			t.Errorf("batch %d: stable up to %d, applied up to %d, term %d; want %+v", c.seq, r.stable, r.lastApplied, r.durable.CurrentTerm, c)
+		}
+	}
+}
+
 func TestProposeIsBoundedUntilEntriesCommit(t *testing.T) {
 	t.Parallel()
 	const size = 100

@@ -210,6 +210,9 @@ func TestInstallSnapshotKeepsWhatMayBeNeeded(t *testing.T) {
 		if last := acks[len(acks)-1]; last != (AppendEntriesResponse{true, c.last, 0, 2}) {
 			t.Errorf("%s: got the answer %+v", c.name, last)
 		}
+		if installed := r.config.String() == config.String(); installed != (c.terms == "[]") {
+			t.Errorf("%s: the configuration is %v", c.name, r.config)
+		}
 	}
 }
 
@@ -233,6 +236,26 @@ func TestOneLossIsRepairedOnce(t *testing.T) {
 	}
 	if len(streamed) != 10 || repeated != 1 {
 		t.Errorf("%d refusals of what was streamed caused %d requests, want 9 and 1 probe", len(streamed)-1, repeated)
+	}
+}
+
+// If successful: update nextIndex (Figure 2, Leaders). The answer to a snapshot may
+// overtake the transport's word that it has arrived.
+func TestAnAcknowledgedSnapshotIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	r := newLeader(t, "abc", nil)
+	ack(r, "b", 1)
+	r.Compact(SnapshotMeta{1, 1, r.config}, 0)
+	for range r.cfg.HeartbeatTicks {
+		r.Tick()
+	}
+	first := bodies[InstallSnapshot](settle(r))
+	r.Step(Message{"c", "a", r.currentTerm, AppendEntriesResponse{true, EntryID{1, 1}, 0, r.leader.round}})
+	if _, err := r.Propose(nil); err != nil {
+		t.Fatal(err)
+	}
+	if again := bodies[InstallSnapshot](settle(r)); len(first) != 1 || len(again) != 0 || r.leader.progress["c"].matchIndex != 1 {
+		t.Errorf("sent %d times before it was acknowledged and %d after; %+v", len(first), len(again), r.leader.progress["c"])
 	}
 }
 
