@@ -15,6 +15,8 @@ const (
 	itemConfig
 	itemReset
 	itemHead
+	itemDiscard
+	itemEnd
 )
 
 // head is what a segment begins with: the hard state and the log's last index
@@ -60,6 +62,10 @@ func appendConfiguration(b []byte, c raft.Configuration) []byte {
 
 func appendReset(b []byte, index raft.Index) []byte {
 	return binary.AppendUvarint(append(b, itemReset), uint64(index))
+}
+
+func appendDiscard(b []byte, index raft.Index) []byte {
+	return binary.AppendUvarint(append(b, itemDiscard), uint64(index))
 }
 
 func appendMeta(b []byte, m raft.SnapshotMeta) []byte {
@@ -169,6 +175,8 @@ type items interface {
 	setHardState(raft.HardState) error
 	entry(raft.Entry) error
 	reset(raft.Index) error
+	discard(raft.Index) error
+	end() error
 }
 
 // decodeRecord calls to for each item of the payload, in order.
@@ -194,6 +202,10 @@ func decodeItem(d *decoder, to items) error {
 		return pass(d, d.config(), to.entry)
 	case itemReset:
 		return pass(d, raft.Index(d.uvarint()), to.reset)
+	case itemDiscard:
+		return pass(d, raft.Index(d.uvarint()), to.discard)
+	case itemEnd:
+		return to.end()
 	default:
 		return fmt.Errorf("unknown item %d", kind)
 	}

@@ -23,8 +23,8 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
-const rejoin = "restore this server from the others: remove it from the cluster, " +
-	"empty the folder, and let it join again"
+const rejoin = "if the others have a quorum, restore this server from them: remove it from the cluster " +
+	"(kvctl remove), empty the folder, and start it again to join as a new server"
 
 // CorruptError says what cannot be trusted, where, and what to do about it. It
 // is ErrCorrupt, and ErrVersion where that is the reason.

@@ -110,7 +110,7 @@ func readIdentity(fsys FS, dir string) (id Identity, found bool, err error) {
 	if err != nil {
 		return id, false, err
 	}
-	b, err := readFile(f)
+	b, err := readFile(f, nil)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return id, false, err
 	}

@@ -138,7 +138,7 @@ func (p *partial) finish() error {
 		return err
 	}
 	s, id := p.snapshots, p.meta.ID()
-	meta, err := checkSnapshot(s.fs, s.path(incomingPrefix, id))
+	meta, err := checkSnapshot(s.fs, s.path(incomingPrefix, id), s.logger)
 	if err != nil {
 		// Not %w: it is the copy that is damaged, not this server's storage.
 		return fmt.Errorf("it must be sent again: %v", err)

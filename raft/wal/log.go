@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -21,7 +22,7 @@ type log struct {
 	segments []segment // oldest first; the last is the one appended to
 	file     File      // of the last segment
 	end      int64     // where its records end
-	size     int64     // it is zeros from end to here
+	zeroed   int64     // zeros were written from end to here
 
 	record  []byte // staged, with room for the header in front
 	current head   // as of what is staged
@@ -32,8 +33,8 @@ type log struct {
 // create makes the first segment.
 func (l *log) create(incarnation uint64) (err error) {
 	l.incarnation = incarnation
-	l.size = min(zeroStep, l.segmentBytes)
-	l.file, l.end, err = createSegment(l.fs, l.dir, segmentHeader{incarnation: incarnation, number: 1}, head{}, l.size)
+	first := segmentHeader{incarnation: incarnation, number: 1, size: l.segmentBytes}
+	l.file, l.end, err = createSegment(l.fs, l.dir, first, head{})
 	l.segments = []segment{{number: 1}}
 	return err
 }
@@ -74,6 +75,9 @@ func (l *log) install(id raft.EntryID) {
 	l.current.last = id.Index
 }
 
+// discard stages that the server has no use for the entries up to index.
+func (l *log) discard(index raft.Index) { l.record = appendDiscard(l.stage(), index) }
+
 // flush makes what is staged durable: one write, one fdatasync.
 func (l *log) flush() error {
 	if len(l.record) == 0 {
@@ -103,13 +107,12 @@ func (l *log) path(number uint64) string { return filepath.Join(l.dir, segmentNa
 
 func (l *log) write(record []byte) error {
 	end := l.end + int64(len(record))
-	if end > l.size {
+	if end > l.zeroed {
 		// The one sync below covers the zeros too.
-		size := end + min(zeroStep, l.segmentBytes)
-		if err := writeZeros(l.file, end, size); err != nil {
+		l.zeroed = max(end, min(end+zeroStep, l.segmentBytes))
+		if err := writeZeros(l.file, end, l.zeroed); err != nil {
 			return err
 		}
-		l.size = size
 	}
 	if _, err := l.file.WriteAt(record, l.end); err != nil {
 		return err
@@ -120,21 +123,21 @@ func (l *log) write(record []byte) error {
 
 // rotate goes on in a new segment. The last one is durable to its end.
 func (l *log) rotate() error {
-	next := segmentHeader{l.incarnation, l.last().number + 1, l.end}
-	size := min(zeroStep, l.segmentBytes)
-	f, end, err := createSegment(l.fs, l.dir, next, l.synced, size)
+	next := segmentHeader{l.incarnation, l.last().number + 1, l.end, l.segmentBytes}
+	f, end, err := createSegment(l.fs, l.dir, next, l.synced)
 	if err != nil {
 		return err
 	}
-	err = l.file.Close()
-	l.file, l.end, l.size = f, end, size
+	err = endSegment(l.file, place{l.incarnation, l.last().number, l.end})
+	err = errors.Join(err, l.file.Close())
+	l.file, l.end, l.zeroed = f, end, 0
 	l.segments = append(l.segments, segment{next.number, l.synced.last})
 	return err
 }
 
-// discard removes the segments that hold no entry after index. They go oldest
+// remove removes the segments that hold no entry after index. They go oldest
 // first, each for good before the next, so that a crash leaves no gap.
-func (l *log) discard(index raft.Index) error {
+func (l *log) remove(index raft.Index) error {
 	for len(l.segments) > 1 && l.segments[0].last <= index {
 		if err := l.fs.Remove(l.path(l.segments[0].number)); err != nil {
 			return err

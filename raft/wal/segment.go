@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,12 +38,14 @@ type segmentHeader struct {
 	incarnation uint64
 	number      uint64
 	prevEnd     int64 // where the records of the previous segment end
+	size        int64 // in bytes; the file was made that long
 }
 
 func (h segmentHeader) encode() []byte {
 	b := make([]byte, segmentHeaderSize)
 	copy(b, segmentMagic)
 	binary.LittleEndian.PutUint32(b[8:], formatVersion)
+	binary.LittleEndian.PutUint32(b[12:], uint32(h.size))
 	binary.LittleEndian.PutUint64(b[16:], h.incarnation)
 	binary.LittleEndian.PutUint64(b[24:], h.number)
 	binary.LittleEndian.PutUint64(b[32:], uint64(h.prevEnd))
@@ -58,22 +61,27 @@ func decodeSegmentHeader(file string, b []byte) (h segmentHeader, err error) {
 	if v := binary.LittleEndian.Uint32(b[8:]); v != formatVersion {
 		return h, unknownVersion(file, 8, v)
 	}
-	return segmentHeader{
+	h = segmentHeader{
 		incarnation: binary.LittleEndian.Uint64(b[16:]),
 		number:      binary.LittleEndian.Uint64(b[24:]),
 		prevEnd:     int64(binary.LittleEndian.Uint64(b[32:])),
-	}, nil
+		size:        int64(binary.LittleEndian.Uint32(b[12:])),
+	}
+	if int64(len(b)) < h.size {
+		return h, corrupt(file, int64(len(b)), "the file is cut short: it was made with %d bytes", h.size)
+	}
+	return h, nil
 }
 
 // createSegment creates a segment that begins with head, durably: a crash
 // leaves all of it or nothing. It returns the file and where the head ends.
-func createSegment(fs FS, dir string, h segmentHeader, begin head, size int64) (File, int64, error) {
+func createSegment(fs FS, dir string, h segmentHeader, begin head) (File, int64, error) {
 	name := filepath.Join(dir, segmentName(h.number))
 	f, err := fs.Create(name + tmpSuffix)
 	if err != nil {
 		return nil, 0, err
 	}
-	end, err := beginSegment(f, h, begin, size)
+	end, err := beginSegment(f, h, begin)
 	if err == nil {
 		err = fs.Rename(name+tmpSuffix, name)
 	}
@@ -86,7 +94,7 @@ func createSegment(fs FS, dir string, h segmentHeader, begin head, size int64) (
 	return f, end, nil
 }
 
-func beginSegment(f File, h segmentHeader, begin head, size int64) (end int64, err error) {
+func beginSegment(f File, h segmentHeader, begin head) (end int64, err error) {
 	record := appendHead(make([]byte, recordHeaderSize), begin)
 	sealRecord(record, place{h.incarnation, h.number, segmentHeaderSize})
 	content := append(h.encode(), record...)
@@ -94,10 +102,24 @@ func beginSegment(f File, h segmentHeader, begin head, size int64) (end int64, e
 	if _, err := f.WriteAt(content, 0); err != nil {
 		return 0, err
 	}
-	if err := writeZeros(f, end, size); err != nil {
-		return 0, err
+	// The last byte gives the file its length: one that is shorter was cut.
+	if h.size > end {
+		if _, err := f.WriteAt(zeros[:1], h.size-1); err != nil {
+			return 0, err
+		}
 	}
 	return end, f.Sync()
+}
+
+// endSegment writes into a segment, durably, that the log goes on in the next.
+// Without it nothing would tell that the newest segment is lost.
+func endSegment(f File, at place) error {
+	record := append(make([]byte, recordHeaderSize), itemEnd)
+	sealRecord(record, at)
+	if _, err := f.WriteAt(record, at.offset); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // writeZeros fills the file with zeros from lo up to, not including, hi.
@@ -112,13 +134,14 @@ func writeZeros(f File, lo, hi int64) error {
 	return nil
 }
 
-// readFile returns the whole content of an open file.
-func readFile(f File) ([]byte, error) {
+// readFile returns the whole content of an open file, in buffer if that is
+// large enough.
+func readFile(f File, buffer []byte) ([]byte, error) {
 	size, err := f.Size()
 	if err != nil {
 		return nil, err
 	}
-	b := make([]byte, size)
+	b := slices.Grow(buffer[:0], int(size))[:size]
 	if n, err := f.ReadAt(b, 0); int64(n) < size {
 		return nil, err
 	}

@@ -18,7 +18,8 @@ const (
 	snapshotPrefix = "snapshot-"
 	incomingPrefix = "incoming-"
 
-	// keptSnapshots is two: a reader may be about to open the one before the newest.
+	// keptSnapshots is two: a reader may be about to open the one before the
+	// newest, and if the newest is damaged the other takes its place.
 	keptSnapshots = 2
 )
 
@@ -149,14 +150,18 @@ func (s *snapshots) install(meta raft.SnapshotMeta) error {
 	return s.publish(s.path(incomingPrefix, id), id)
 }
 
-// newest returns the newest snapshot's last entry; zero if there is no snapshot.
-func (s *snapshots) newest() (id raft.EntryID) {
+// newestTwo returns the last entries of the newest snapshot and of the one
+// before it; zero where there is none.
+func (s *snapshots) newestTwo() (previous, newest raft.EntryID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.published); n > 0 {
-		id = s.published[n-1]
+		newest = s.published[n-1]
+		if n > 1 {
+			previous = s.published[n-2]
+		}
 	}
-	return id
+	return previous, newest
 }
 
 // OpenSnapshot opens the state in the snapshot that meta describes. Where
@@ -164,7 +169,7 @@ func (s *snapshots) newest() (id raft.EntryID) {
 // the file is wrong. The error is fs.ErrNotExist if there is no such snapshot
 // or it has made way for newer ones.
 func (s *Store) OpenSnapshot(meta raft.SnapshotMeta) (io.ReadCloser, error) {
-	r, got, err := openSnapshot(s.fs, s.snapshots.path(snapshotPrefix, meta.ID()))
+	r, got, err := openSnapshot(s.fs, s.snapshots.path(snapshotPrefix, meta.ID()), s.logger)
 	if err != nil {
 		return nil, fmt.Errorf("wal: open snapshot: %w", err)
 	}
@@ -196,37 +201,27 @@ func (s *Store) OpenSnapshotFile(meta raft.SnapshotMeta) (ReaderAtCloser, int64,
 	return f, size, nil
 }
 
-// load checks the snapshots and returns the newest good one from which the
-// log, that begins after base, goes on. The zero meta means: from index 0.
-func (s *snapshots) load(ids []raft.EntryID, base raft.Index) (raft.SnapshotMeta, error) {
+// newestGood checks the snapshots, which it sorts, from the newest on, and
+// returns the first good one; the zero meta means that there is none. The
+// damage is that of the newest snapshot, if it is not the one returned.
+func (s *snapshots) newestGood(ids []raft.EntryID) (meta raft.SnapshotMeta, damage, err error) {
 	slices.SortFunc(ids, func(a, b raft.EntryID) int {
 		return cmp.Or(cmp.Compare(a.Index, b.Index), cmp.Compare(a.Term, b.Term))
 	})
-	var bad error
 	for _, id := range slices.Backward(ids) {
 		file := s.path(snapshotPrefix, id)
-		meta, err := checkSnapshot(s.fs, file)
+		meta, err := checkSnapshot(s.fs, file, s.logger)
 		if err == nil && meta.ID() != id {
 			err = corrupt(file, snapshotFixed, "holds the snapshot at index %d", meta.LastIncludedIndex)
 		}
-		if err == nil && id.Index >= base {
-			return meta, s.adopt(ids, id)
+		if err == nil || !errors.Is(err, ErrCorrupt) || errors.Is(err, ErrVersion) {
+			return meta, damage, err
 		}
-		if err != nil && (!errors.Is(err, ErrCorrupt) || errors.Is(err, ErrVersion)) {
-			return meta, err
-		}
-		if bad == nil {
-			bad = err
+		if damage == nil {
+			damage = err
 		}
 	}
-	if base > 0 && bad == nil {
-		bad = corrupt(s.path(snapshotPrefix, raft.EntryID{Index: base}), 0,
-			"the log begins after index %d, and there is no snapshot up to there", base)
-	}
-	if base > 0 {
-		return raft.SnapshotMeta{}, bad
-	}
-	return raft.SnapshotMeta{}, s.adopt(ids, raft.EntryID{})
+	return raft.SnapshotMeta{}, damage, nil
 }
 
 // adopt makes newest the newest snapshot. Those after it are damaged, and not

@@ -293,7 +293,8 @@ func TestSnapshotsAreWrittenAndReceivedBesideSave(t *testing.T) {
 		done <- err
 	}()
 	for i := raft.Index(21); i <= 49; i++ {
-		save(t, s, raft.Persist{Entries: entries(i, i, 1), Discard: s.snapshots.newest().Index})
+		_, newest := s.snapshots.newestTwo()
+		save(t, s, raft.Persist{Entries: entries(i, i, 1), Discard: newest.Index})
 	}
 	for range 2 {
 		if err := <-done; err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"log/slog"
 
 	"kvorum/raft"
 )
@@ -74,10 +75,11 @@ type snapshotReader struct {
 	offset int64
 	end    int64 // where the trailer begins
 	crc    uint32
+	news   progress
 }
 
 // newSnapshotReader reads from the start of the file.
-func newSnapshotReader(fsys FS, name string) (*snapshotReader, error) {
+func newSnapshotReader(fsys FS, name string, logger *slog.Logger) (*snapshotReader, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -89,12 +91,12 @@ func newSnapshotReader(fsys FS, name string) (*snapshotReader, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &snapshotReader{name: name, file: f, end: size - trailerSize}, nil
+	return &snapshotReader{name: name, file: f, end: size - trailerSize, news: newProgress(logger)}, nil
 }
 
 // openSnapshot leaves the reader at the start of the state.
-func openSnapshot(fsys FS, name string) (*snapshotReader, raft.SnapshotMeta, error) {
-	r, err := newSnapshotReader(fsys, name)
+func openSnapshot(fsys FS, name string, logger *slog.Logger) (*snapshotReader, raft.SnapshotMeta, error) {
+	r, err := newSnapshotReader(fsys, name, logger)
 	if err != nil {
 		return nil, raft.SnapshotMeta{}, err
 	}
@@ -141,6 +143,7 @@ func (r *snapshotReader) Read(p []byte) (int, error) {
 		err = io.ErrUnexpectedEOF // the file was longer when we opened it
 	}
 	r.offset += int64(n)
+	r.news.tell("reading a snapshot", "file", r.name, "bytes", r.offset, "of", r.end)
 	r.crc = crc32.Update(r.crc, castagnoli, p[:n])
 	if n > 0 {
 		return n, nil // a lasting error comes again
@@ -162,8 +165,8 @@ func (r *snapshotReader) check() error {
 func (r *snapshotReader) Close() error { return r.file.Close() }
 
 // checkSnapshot reads the whole file, and returns its metadata if it is good.
-func checkSnapshot(fsys FS, name string) (meta raft.SnapshotMeta, err error) {
-	whole, err := newSnapshotReader(fsys, name)
+func checkSnapshot(fsys FS, name string, logger *slog.Logger) (meta raft.SnapshotMeta, err error) {
+	whole, err := newSnapshotReader(fsys, name, logger)
 	if err != nil {
 		return meta, err
 	}
@@ -171,7 +174,7 @@ func checkSnapshot(fsys FS, name string) (meta raft.SnapshotMeta, err error) {
 	if err := errors.Join(err, whole.Close()); err != nil {
 		return meta, err
 	}
-	r, meta, err := openSnapshot(fsys, name)
+	r, meta, err := openSnapshot(fsys, name, logger)
 	if err != nil {
 		return meta, err
 	}

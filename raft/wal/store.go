@@ -22,10 +22,11 @@ type Options struct {
 	Name string
 	// Incarnation is for a new folder: 16 hexadecimal digits. Empty: random.
 	Incarnation string
-	// SegmentBytes is how long a segment grows before the next is begun; 0:
-	// DefaultSegmentBytes.
+	// SegmentBytes is how long a segment grows before the next is begun, at
+	// most 1 GiB; 0: DefaultSegmentBytes.
 	SegmentBytes int64
-	// Logger is told what start-up repaired; nil: nobody is.
+	// Logger is told what start-up repaired, and every 2 seconds how far it has
+	// come with the log or a snapshot; nil: nobody is.
 	Logger *slog.Logger
 }
 
@@ -76,7 +77,7 @@ func newStore(fsys FS, dir string, lock io.Closer, opts Options) *Store {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
-	s.log = log{fs: fsys, dir: dir, segmentBytes: opts.SegmentBytes}
+	s.log = log{fs: fsys, dir: dir, segmentBytes: min(opts.SegmentBytes, 1<<30)}
 	if s.log.segmentBytes == 0 {
 		s.log.segmentBytes = DefaultSegmentBytes
 	}
@@ -181,17 +182,19 @@ func (s *Store) replay(found files) error {
 	if err := s.fs.SyncDir(s.dir); err != nil {
 		return err
 	}
-	r, err := s.log.replayAll(found.segments, s.logger)
+	meta, damage, err := s.snapshots.newestGood(found.snapshots)
+	if err != nil {
+		return fmt.Errorf("check snapshots: %w", err)
+	}
+	r, err := s.log.replayAll(found.segments, meta.LastIncludedIndex, s.logger)
 	if err != nil {
 		return fmt.Errorf("replay: %w", err)
 	}
-	meta, err := s.snapshots.load(found.snapshots, r.base)
-	if err != nil {
-		return fmt.Errorf("load snapshots: %w", err)
+	if err := s.checkAgainst(r, meta, damage); err != nil {
+		return err
 	}
-	if meta.LastIncludedTerm > r.hardState.CurrentTerm {
-		return corrupt(s.log.path(s.log.last().number), s.log.end,
-			"the log ends in term %d, before the snapshot's term %d", r.hardState.CurrentTerm, meta.LastIncludedTerm)
+	if err := s.snapshots.adopt(found.snapshots, meta.ID()); err != nil {
+		return fmt.Errorf("remove a damaged snapshot: %w", err)
 	}
 	if !r.contains(meta.ID()) {
 		// A crash came between the snapshot and the log that follows from it.
@@ -202,6 +205,24 @@ func (s *Store) replay(found files) error {
 		}
 	}
 	s.saved = raft.Saved{HardState: r.hardState, Snapshot: meta, Entries: r.entries}
+	return nil
+}
+
+// checkAgainst checks that the log goes on from the snapshot, and that both
+// are of a server that was part of a cluster. A newer snapshot has the damage.
+func (s *Store) checkAgainst(r *replay, meta raft.SnapshotMeta, damage error) error {
+	switch {
+	case meta.LastIncludedIndex < r.base && damage != nil:
+		return fmt.Errorf("no earlier snapshot and log can take the place of one that is damaged: %w", damage)
+	case meta.LastIncludedIndex < r.base:
+		missing := s.snapshots.path(snapshotPrefix, raft.EntryID{Index: r.base})
+		return corrupt(missing, 0, "the log begins after index %d, and there is no snapshot up to there", r.base)
+	case meta.LastIncludedTerm > r.hardState.CurrentTerm:
+		return corrupt(s.log.path(s.log.last().number), s.log.end,
+			"the log ends in term %d, before the snapshot's term %d", r.hardState.CurrentTerm, meta.LastIncludedTerm)
+	case s.identity.ClusterID == "" && (r.last() > 0 || r.hardState != raft.HardState{}):
+		return corrupt(filepath.Join(s.dir, identityName), 0, "it names no cluster, but the log was used in one")
+	}
 	return nil
 }
 
@@ -236,16 +257,20 @@ func (s *Store) save(batches []raft.Persist) error {
 		}
 		discard = max(discard, b.Discard)
 	}
+	if discard == 0 {
+		return s.log.flush()
+	}
+	previous, newest := s.snapshots.newestTwo()
+	if discard > newest.Index {
+		return fmt.Errorf("asked to discard up to entry %d, but the newest snapshot ends at %d", discard, newest.Index)
+	}
+	s.log.discard(discard)
 	if err := s.log.flush(); err != nil {
 		return err
 	}
-	if discard == 0 {
-		return nil
-	}
-	if newest := s.snapshots.newest().Index; discard > newest {
-		return fmt.Errorf("asked to discard up to entry %d, but the newest snapshot ends at %d", discard, newest)
-	}
-	return s.log.discard(discard)
+	// Should the newest snapshot turn out to be damaged, the one before it and
+	// the log from there on can take its place.
+	return s.log.remove(min(discard, previous.Index))
 }
 
 func (s *Store) stage(b raft.Persist) error {

@@ -17,7 +17,10 @@ import (
 
 var _ node.Storage = (*Store)(nil)
 
-const testIncarnation = "00000000000000aa"
+const (
+	testIncarnation = "00000000000000aa"
+	testCluster     = "0123456789abcdef0123456789abcdef"
+)
 
 func open(t testing.TB, fsys FS, dir string) *Store {
 	t.Helper()
@@ -29,8 +32,20 @@ func open(t testing.TB, fsys FS, dir string) *Store {
 	return s
 }
 
-// tryOpen uses tiny segments, so that little data makes many.
+// tryOpen uses tiny segments, so that little data makes many. The server joins
+// a cluster, which comes before all that it saves.
 func tryOpen(fsys FS, dir string) (*Store, error) {
+	s, err := openNew(fsys, dir)
+	if err == nil && s.Identity().ClusterID == "" {
+		if err = s.SetClusterID(testCluster); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	return s, err
+}
+
+// openNew does not make the server join a cluster.
+func openNew(fsys FS, dir string) (*Store, error) {
 	return Open(fsys, dir, Options{Name: "n1", Incarnation: testIncarnation, SegmentBytes: 256})
 }
 
@@ -161,16 +176,19 @@ func TestDiscardRemovesSegmentsOnlyBehindADurableSnapshot(t *testing.T) {
 		save(t, s, raft.Persist{Entries: entries(i, i, 1)})
 	}
 	before := len(s.log.segments)
+	writeState(t, s, meta(15, 1), "state")
+	save(t, s, raft.Persist{Discard: 10})
+	if after := len(s.log.segments); after != before {
+		t.Fatalf("got %d segments after, %d before: nothing can take the place of the only snapshot", after, before)
+	}
 	writeState(t, s, meta(30, 1), "state")
-	save(t, s, raft.Persist{Discard: 20})
-	if after := len(s.log.segments); after >= before {
-		t.Fatalf("got %d segments after, %d before", after, before)
+	save(t, s, raft.Persist{Discard: 25})
+	if first := s.log.segments[0]; first.number == 1 || first.last <= 15 {
+		t.Fatalf("the log begins with %+v, want the segment with entry 16", first)
 	}
 	s, got := reopen(t, s)
-	if first := got.Entries[0].Index; first > 21 || first < 10 {
-		t.Fatalf("log begins at %d, want shortly before 21", first)
-	}
-	wantSaved(t, got, raft.Saved{HardState: *hardState(1, "n1"), Snapshot: meta(30, 1), Entries: entries(got.Entries[0].Index, 40, 1)})
+	wantSaved(t, got, raft.Saved{HardState: *hardState(1, "n1"), Snapshot: meta(30, 1), Entries: entries(26, 40, 1)})
+	save(t, s, raft.Persist{Discard: 15}) // less than before
 	if err := s.Save([]raft.Persist{{Discard: 31}}); err == nil {
 		t.Fatal("discarded entries that no snapshot covers")
 	}
@@ -180,12 +198,17 @@ func TestALostSnapshotIsNoticedWhenTheLogDoesNotReachBack(t *testing.T) {
 	t.Parallel()
 	fsys := NewMemFS()
 	s := open(t, fsys, "d")
-	save(t, s, raft.Persist{HardState: hardState(1, "n1"), Entries: entries(1, 40, 1)})
-	save(t, s, raft.Persist{HardState: hardState(2, "n1")}) // begins a segment without entries
+	save(t, s, raft.Persist{HardState: hardState(1, "n1"), Entries: entries(1, 39, 1)})
+	save(t, s, raft.Persist{HardState: hardState(2, "n1"), Entries: entries(40, 40, 1)}) // begins a segment
+	writeState(t, s, meta(39, 1), "state")
 	writeState(t, s, meta(40, 1), "state")
 	save(t, s, raft.Persist{Discard: 40})
 	s.Close()
 	fsys.Remove(s.snapshots.path(snapshotPrefix, meta(40, 1).ID()))
+	s, got := reopen(t, s)
+	wantSaved(t, got, raft.Saved{HardState: *hardState(2, "n1"), Snapshot: meta(39, 1), Entries: entries(40, 40, 1)})
+	s.Close()
+	fsys.Remove(s.snapshots.path(snapshotPrefix, meta(39, 1).ID()))
 	if _, err := tryOpen(fsys, "d"); !errors.Is(err, ErrCorrupt) {
 		t.Fatalf("got %v, want ErrCorrupt", err)
 	}
@@ -193,8 +216,11 @@ func TestALostSnapshotIsNoticedWhenTheLogDoesNotReachBack(t *testing.T) {
 
 func TestBootstrapIsOneStepAndOnce(t *testing.T) {
 	t.Parallel()
-	const cluster, other = "0123456789abcdef0123456789abcdef", "ffffffffffffffffffffffffffffffff"
-	s := open(t, OS(), t.TempDir())
+	const cluster, other = testCluster, "ffffffffffffffffffffffffffffffff"
+	s, err := openNew(OS(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
 	voters := []raft.ServerID{s.Identity().ServerID(), "n2@bb"}
 	for range 2 {
 		if err := s.Bootstrap(cluster, voters...); err != nil {
