@@ -7,7 +7,6 @@ import (
 	"iter"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -49,7 +48,9 @@ func (c *Client) List(ctx context.Context, req *kvorumv1.ListRequest, opts ...Ca
 	return func(yield func(*kvorumv1.GetResponse, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel() // a caller that stops early ends the stream
-		stream, entry, err := c.openList(ctx, req, opts)
+		req := proto.CloneOf(req)
+		req.Read = readCall(opts).read
+		stream, entry, err := openStream(ctx, c, opts, req, c.kv.List)
 		for err == nil {
 			if !yield(entry, nil) {
 				return
@@ -60,24 +61,6 @@ func (c *Client) List(ctx context.Context, req *kvorumv1.ListRequest, opts ...Ca
 			yield(nil, err)
 		}
 	}
-}
-
-// openList returns the stream and its first entry, or io.EOF if there is none.
-func (c *Client) openList(ctx context.Context, req *kvorumv1.ListRequest, opts []CallOption) (
-	stream grpc.ServerStreamingClient[kvorumv1.GetResponse], first *kvorumv1.GetResponse, err error,
-) {
-	k := readCall(opts)
-	k.stream = true
-	req = proto.CloneOf(req)
-	req.Read = k.read
-	err = c.retry(ctx, k, func(ctx context.Context) (err error) {
-		if stream, err = c.kv.List(ctx, req, grpc.WaitForReady(k.server == "")); err != nil {
-			return err
-		}
-		first, err = stream.Recv()
-		return err
-	})
-	return stream, first, err
 }
 
 // Set writes one key. Without an error the write is durable on a majority.

@@ -73,6 +73,24 @@ func unary[Req, Resp any](
 	return resp, err
 }
 
+// openStream returns the stream of a read and what it begins with, or io.EOF if
+// that is nothing.
+func openStream[Req, Resp any](
+	ctx context.Context, c *Client, opts []CallOption, req *Req,
+	method func(context.Context, *Req, ...grpc.CallOption) (grpc.ServerStreamingClient[Resp], error),
+) (stream grpc.ServerStreamingClient[Resp], first *Resp, err error) {
+	k := readCall(opts)
+	k.stream = true
+	err = c.retry(ctx, k, func(ctx context.Context) (err error) {
+		if stream, err = method(ctx, req, grpc.WaitForReady(k.server == "")); err != nil {
+			return err
+		}
+		first, err = stream.Recv()
+		return err
+	})
+	return stream, first, err
+}
+
 // retry sends until the call succeeds or may not be sent again. The package
 // comment states the policy.
 func (c *Client) retry(ctx context.Context, k call, send func(context.Context) error) error {

@@ -2578,12 +2578,15 @@ func (*BackupRequest) Descriptor() ([]byte, []int) {
 	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{37}
 }
 
+// BackupChunk is a piece of a snapshot file, in order. The first holds no data: it
+// says that the view is agreed on, while the server may still have to write it down.
 type BackupChunk struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
-	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
-	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`
-	Header        *Header                `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"`
+	Offset        uint64                 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"` // of data in the file
+	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`     // the file ends with this data
+	Size          uint64                 `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`     // of the whole file, in bytes; 0 in the first chunk
+	Header        *Header                `protobuf:"bytes,15,opt,name=header,proto3" json:"header,omitempty"` // in the first chunk
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2637,6 +2640,13 @@ func (x *BackupChunk) GetLast() bool {
 		return x.Last
 	}
 	return false
+}
+
+func (x *BackupChunk) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
 }
 
 func (x *BackupChunk) GetHeader() *Header {
@@ -2833,11 +2843,12 @@ const file_kvorum_v1_kv_proto_rawDesc = "" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x04R\x05bytes\x12)\n" +
 	"\x06header\x18\x0f \x01(\v2\x11.kvorum.v1.HeaderR\x06header\"\x0f\n" +
-	"\rBackupRequest\"x\n" +
+	"\rBackupRequest\"\x8c\x01\n" +
 	"\vBackupChunk\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x12\n" +
-	"\x04last\x18\x03 \x01(\bR\x04last\x12)\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\x12\x12\n" +
+	"\x04size\x18\x04 \x01(\x04R\x04size\x12)\n" +
 	"\x06header\x18\x0f \x01(\v2\x11.kvorum.v1.HeaderR\x06header*\x8f\x01\n" +
 	"\vConsistency\x12\x1b\n" +
 	"\x17CONSISTENCY_UNSPECIFIED\x10\x00\x12\x1c\n" +
