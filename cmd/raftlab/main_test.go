@@ -83,7 +83,7 @@ func TestReplayKnowsItsServers(t *testing.T) {
 		t.Error("--server n1@2 leaves out that, or does not leave out n1")
 	}
 	for _, stranger := range []string{"n9", "n1@9", "n"} {
-		code, out, complaints := lab(t, replay+"n1,"+stranger)
+		code, out, complaints := lab(t, replay+"n1,n1@2,"+stranger+" --until 1s")
 		if code != 2 || out != "" || !strings.Contains(complaints, "--server "+stranger+": there is no such server in this run, but n1, ") {
 			t.Errorf("%s: got %d, %q, %q", stranger, code, out, complaints)
 		}

@@ -37,8 +37,8 @@ that is said in the first line. What the network repeats is marked repeated.`,
 	f := cmd.Flags()
 	f.DurationVar(&from, "from", 0, "print from this simulated time on")
 	f.DurationVar(&until, "until", 0, "stop at this simulated time; 0: at the end")
-	f.StringSliceVar(&servers, "server", nil, "print only what is about these servers, or about none in particular; n1 is also n1@2,\nwhich comes in its place when n1 has lost its disk")
-	f.Var(&drop, "drop", "leave out these actions of clients and faults, as `raftlab shrink` prints them")
+	f.StringSliceVar(&servers, "server", nil, "print only what is about these servers, or about none in particular; `names` as in n1,n2,\nor n1@2: the second n1, after the first lost its disk")
+	f.Var(&drop, "drop", "leave out these actions of clients and faults, by `numbers` as raftlab shrink prints them")
 	f.BoolVar(&short, "short", false, shortRun)
 	return l.simulates(cmd, func(_ *cobra.Command, args []string) error {
 		o := sim.Options{Seed: seedOf(args), Until: until, Drop: drop.numbers, Short: short}
@@ -67,6 +67,7 @@ func areServers(names []string, o sim.Options) error {
 	if len(names) == 0 {
 		return nil
 	}
+	o.Until = 0 // some come late
 	servers := sim.Play(o).Servers
 	for _, name := range names {
 		if !slices.ContainsFunc(servers, func(id string) bool { return isCalled(id, name) }) {

@@ -51,7 +51,7 @@ notices. Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong u
 
 // simulates makes a body a command's that can run with a broken rule.
 func (l *raftlab) simulates(cmd *cobra.Command, body func(*cobra.Command, []string) error) *cobra.Command {
-	cmd.Flags().StringVar(&l.mutant, "mutant", "", "break this rule first: a number or name of `raftlab mutants`")
+	cmd.Flags().StringVar(&l.mutant, "mutant", "", "break this `rule` first, a number or name, as in raftlab mutants")
 	cmd.Flags().StringVar(&l.mutated, "mutated", "", "")
 	cmd.Flags().Lookup("mutated").Hidden = true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
