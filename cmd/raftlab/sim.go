@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kvorum/cmd/internal/progress"
 	"kvorum/raft/sim"
 )
 
@@ -51,7 +52,7 @@ func (l *raftlab) playSeeds(ctx context.Context, b sim.Batch, limit time.Duratio
 	var played atomic.Int64
 	b.Progress = func(t sim.Total) { played.Store(int64(t.Seeds)) }
 	begun := time.Now()
-	show := startProgress(l.stderr, func() (part float64, words string) {
+	show := progress.Start(l.stderr, func() (part float64, words string) {
 		elapsed, n := time.Since(begun), played.Load()
 		if b.Seeds > 0 {
 			part = float64(n) / float64(b.Seeds)
@@ -62,7 +63,7 @@ func (l *raftlab) playSeeds(ctx context.Context, b sim.Batch, limit time.Duratio
 		return part, fmt.Sprintf("%d seeds, %.0f s", n, elapsed.Seconds())
 	})
 	total := sim.RunSeeds(ctx, b)
-	show.stop()
+	show.Stop()
 	var err error
 	if len(total.Violations) > 0 {
 		first := total.Violations[0]

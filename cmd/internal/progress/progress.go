@@ -1,4 +1,5 @@
-package main
+// Package progress shows how far a command is.
+package progress
 
 import (
 	"fmt"
@@ -8,9 +9,9 @@ import (
 	"time"
 )
 
-// progress shows, on standard error, how far something is: a bar on a terminal,
-// elsewhere a line now and then.
-type progress struct {
+// Progress shows how far something is: a bar on a terminal, elsewhere a line
+// now and then.
+type Progress struct {
 	out         io.Writer
 	bar         bool
 	state       func() (part float64, words string)
@@ -19,14 +20,16 @@ type progress struct {
 
 const barWidth = 40
 
-func startProgress(out io.Writer, state func() (part float64, words string)) *progress {
-	p := &progress{out, isTerminal(out), state, make(chan struct{}), make(chan struct{})}
+// Start begins to show, on out, what state says: which part of the whole is done,
+// and in words. It is called from another goroutine, until Stop.
+func Start(out io.Writer, state func() (part float64, words string)) *Progress {
+	p := &Progress{out, isTerminal(out), state, make(chan struct{}), make(chan struct{})}
 	go p.run()
 	return p
 }
 
 // run draws until quit is closed.
-func (p *progress) run() {
+func (p *Progress) run() {
 	defer close(p.ended)
 	every := 10 * time.Second
 	if p.bar {
@@ -44,7 +47,7 @@ func (p *progress) run() {
 	}
 }
 
-func (p *progress) draw() {
+func (p *Progress) draw() {
 	part, words := p.state()
 	part = min(part, 1)
 	if !p.bar {
@@ -54,8 +57,8 @@ func (p *progress) draw() {
 	fmt.Fprintf(p.out, "\r[%-*s] %s ", barWidth, strings.Repeat("#", int(barWidth*part)), words)
 }
 
-// stop ends the drawing, and clears the bar away.
-func (p *progress) stop() {
+// Stop ends the drawing, and clears the bar away.
+func (p *Progress) Stop() {
 	close(p.quit)
 	<-p.ended
 	if p.bar {
