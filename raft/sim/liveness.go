@@ -33,7 +33,13 @@ func (c *cluster) demandLiveness(who []*server) {
 	if c.short || c.observer.err != nil {
 		return
 	}
-	c.demandCalm(who, timeout)
+	// By then every leader has looked who answers. The first look may still be
+	// at what went wrong before, and end a leadership that was well by chance.
+	c.playUntil(max(c.now, c.weatherSince+timeout))
+	c.await("L1", 10*timeout, func() string { _, why := c.commonLeader(who); return why })
+	if c.observer.err == nil {
+		c.demandCalm(who, timeout)
+	}
 }
 
 // await plays until there is no reason why not, or for too long.
