@@ -113,11 +113,16 @@ func stallOne(c *cluster, r *rand.Rand) {
 	c.tracef("%s's disk is stuck until %v", s, s.disk.stuckUntil)
 }
 
+// proposeClock proposes the time, and at times one that is much later, as after
+// hours without a leader: sessions that were idle in between expire.
 func proposeClock(c *cluster, r *rand.Rand) {
 	s := c.leaderOrAny(r)
-	jump := oneOf(r, 0, 0, 20*time.Minute, 2*time.Hour)
-	now := (c.now + around(r, 1+jump)).Milliseconds()
-	c.input(s, func() { s.raft.Propose(kv.Encode(kv.Clock{UnixMilli: now})) })
+	later := c.now + around(r, 1+oneOf(r, 0, 0, 20*time.Minute, 2*time.Hour))
+	c.input(s, func() {
+		for _, now := range []time.Duration{c.now, later} {
+			s.raft.Propose(kv.Encode(kv.Clock{UnixMilli: now.Milliseconds()}))
+		}
+	})
 }
 
 func transferLeadership(c *cluster, r *rand.Rand) {
