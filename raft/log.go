@@ -151,12 +151,13 @@ func (l *log) guess(bound EntryID) EntryID {
 }
 
 // compact notes that s replaces the log up to its last entry, and drops what
-// is more than keep entries before that.
-func (l *log) compact(s SnapshotMeta, keep Index) {
+// is more than keep entries, or than keepBytes, before that.
+func (l *log) compact(s SnapshotMeta, keep Index, keepBytes int) {
 	l.snapshot = s
 	last := s.LastIncludedIndex
-	if last <= l.base.Index+keep {
-		return
+	keep = min(keep, last-l.base.Index)
+	for l.size(last-keep+1, last) > keepBytes {
+		keep--
 	}
 	t, _ := l.term(last - keep)
 	n := last - keep - l.base.Index

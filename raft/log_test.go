@@ -2,6 +2,7 @@ package raft
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 )
@@ -74,7 +75,7 @@ func TestTruncatingDoesNotOverwriteWhatWasHandedOut(t *testing.T) {
 func TestMatches(t *testing.T) {
 	t.Parallel()
 	l := logOf(1, 1, 2, 2, 3)
-	l.compact(SnapshotMeta{LastIncludedIndex: 3, LastIncludedTerm: 2}, 0)
+	l.compact(SnapshotMeta{LastIncludedIndex: 3, LastIncludedTerm: 2}, 0, 0)
 	for _, c := range []struct {
 		id   EntryID
 		want bool
@@ -93,7 +94,7 @@ func TestMatches(t *testing.T) {
 func TestGuess(t *testing.T) {
 	t.Parallel()
 	plain, compacted := logOf(1, 1, 4, 4, 5, 5, 6), logOf(1, 1, 4, 4, 5, 5, 6)
-	compacted.compact(SnapshotMeta{LastIncludedIndex: 4, LastIncludedTerm: 4}, 0)
+	compacted.compact(SnapshotMeta{LastIncludedIndex: 4, LastIncludedTerm: 4}, 0, 0)
 	for _, c := range []struct {
 		l           *log
 		bound, want EntryID
@@ -169,29 +170,35 @@ func TestSizeCountsExactlyTheEntriesAsked(t *testing.T) {
 	check("new", 4, 3)
 	add(4, 2, 40, 50, 60)
 	check("truncated", 3, 6, 3, 40, 50, 60)
-	l.compact(SnapshotMeta{LastIncludedIndex: 4, LastIncludedTerm: 2}, 1)
+	l.compact(SnapshotMeta{LastIncludedIndex: 4, LastIncludedTerm: 2}, 1, math.MaxInt)
 	check("compacted", 4, 6, 40, 50, 60)
 	check("compacted: what is gone does not count", 1, 4, 40)
 }
 
 func TestCompactKeepsATailAndTheTermBeforeIt(t *testing.T) {
 	t.Parallel()
+	one := logOf(1)
+	size := one.size(1, 1)
 	for _, c := range []struct {
 		last, keep Index
+		keepBytes  int
 		base       EntryID
 		want       []int
 	}{
-		{3, 0, EntryID{3, 2}, []int{2, 3}},
-		{3, 2, EntryID{1, 1}, []int{1, 2, 2, 3}},
-		{3, 3, EntryID{}, []int{1, 1, 2, 2, 3}},
-		{3, 9, EntryID{}, []int{1, 1, 2, 2, 3}},
-		{5, 0, EntryID{5, 3}, nil},
+		{3, 0, 9999, EntryID{3, 2}, []int{2, 3}},
+		{3, 2, 9999, EntryID{1, 1}, []int{1, 2, 2, 3}},
+		{3, 3, 9999, EntryID{}, []int{1, 1, 2, 2, 3}},
+		{3, 9, 9999, EntryID{}, []int{1, 1, 2, 2, 3}},
+		{5, 0, 9999, EntryID{5, 3}, nil},
+		{3, 9, 2 * size, EntryID{1, 1}, []int{1, 2, 2, 3}},
+		{3, 9, 2*size - 1, EntryID{2, 1}, []int{2, 2, 3}},
+		{3, 9, 0, EntryID{3, 2}, []int{2, 3}},
 	} {
 		l := logOf(1, 1, 2, 2, 3)
 		term, _ := l.term(c.last)
-		l.compact(SnapshotMeta{LastIncludedIndex: c.last, LastIncludedTerm: term}, c.keep)
+		l.compact(SnapshotMeta{LastIncludedIndex: c.last, LastIncludedTerm: term}, c.keep, c.keepBytes)
 		if l.base != c.base || !slices.Equal(termsOf(&l), c.want) || l.last() != (EntryID{5, 3}) {
-			t.Errorf("compact(%d, keep %d): got %v after %v, want %v after %v", c.last, c.keep, termsOf(&l), l.base, c.want, c.base)
+			t.Errorf("compact(%d, keep %d, %d bytes): got %v after %v, want %v after %v", c.last, c.keep, c.keepBytes, termsOf(&l), l.base, c.want, c.base)
 		}
 	}
 }
@@ -248,7 +255,7 @@ func TestLatestConfigFollowsTheLog(t *testing.T) {
 	l.append(entriesFrom(5, -2, 2))
 	check("another was appended", 5)
 	meta := SnapshotMeta{LastIncludedIndex: 3, LastIncludedTerm: 1, Config: Configuration{Voters: []ServerID{"3"}}}
-	l.compact(meta, 3)
+	l.compact(meta, 3, math.MaxInt)
 	check("compacted, the latest kept", 5)
 	l.append(entriesFrom(5, 3))
 	check("the latest truncated: the snapshot's, not one in the tail", 3)

@@ -162,7 +162,7 @@ func TestASnapshotHoldsTheConfigurationOfItsIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	settle(r)
-	r.Compact(SnapshotMeta{1, 1, before}, 0)
+	r.Compact(SnapshotMeta{1, 1, before}, 0, 0)
 	r.Step(Message{"c", "a", r.currentTerm, AppendEntriesResponse{PrevLogIndex: 2, Round: r.leader.round}}) // c has nothing
 	sent := bodies[InstallSnapshot](settle(r))
 	if len(sent) != 1 || sent[0].Snapshot.Config.String() != before.String() {
@@ -245,7 +245,7 @@ func TestAnAcknowledgedSnapshotIsNotSentAgain(t *testing.T) {
 	t.Parallel()
 	r := newLeader(t, "abc", nil)
 	ack(r, "b", 1)
-	r.Compact(SnapshotMeta{1, 1, r.config}, 0)
+	r.Compact(SnapshotMeta{1, 1, r.config}, 0, 0)
 	for range r.cfg.HeartbeatTicks {
 		r.Tick()
 	}

@@ -3,6 +3,7 @@ package raft
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -290,7 +291,7 @@ func (s *stage) compact(id ServerID, r *Raft, args []string) error {
 		}
 	}
 	s.disks[id].Snapshot = meta
-	r.Compact(meta, keep)
+	r.Compact(meta, keep, math.MaxInt)
 	s.perform(id)
 	return nil
 }

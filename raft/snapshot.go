@@ -2,14 +2,14 @@ package raft
 
 // Compact tells the server that the state machine has durably saved its state
 // as s: it may delete all log entries up through the last included index (§7).
-// It keeps the last few, so that a follower a little behind need not be sent the
-// snapshot.
-func (r *Raft) Compact(s SnapshotMeta, keep Index) {
+// It keeps the last few, at most keep entries of keepBytes bytes in all, so that a
+// follower a little behind need not be sent the snapshot.
+func (r *Raft) Compact(s SnapshotMeta, keep Index, keepBytes int) {
 	if s.LastIncludedIndex <= r.log.snapshot.LastIncludedIndex || s.LastIncludedIndex > r.lastApplied {
 		return // an installed snapshot came first
 	}
 	r.tracef("snapshot up to %d", s.LastIncludedIndex)
-	r.log.compact(s, keep)
+	r.log.compact(s, keep, keepBytes)
 	r.out.Persist.Discard = r.log.base.Index
 }
 

@@ -60,17 +60,22 @@ func (c *config) define(f *pflag.FlagSet) {
 	f.IntVar(&c.bootstrapExpect, "bootstrap-expect", 0, "form a new cluster once this many servers have met")
 	f.DurationVar(&c.heartbeatInterval, "heartbeat-interval", 50*time.Millisecond, "how often a leader is heard from")
 	f.DurationVar(&c.electionTimeout, "election-timeout", 500*time.Millisecond, "T: an election starts after T to 2T without a leader")
-	f.Uint64Var(&c.snapshotEntries, "snapshot-entries", 10000, "log entries between snapshots")
-	f.Uint64Var(&c.snapshotTail, "snapshot-tail", 5000, "log entries kept behind a snapshot, for slow followers")
+	f.Uint64Var(&c.snapshotEntries, "snapshot-entries", 10000, "log entries between snapshots; fewer if they are as large as the state, and more than 64 MiB")
+	f.Uint64Var(&c.snapshotTail, "snapshot-tail", 5000, "log entries kept behind a snapshot, for slow followers, of at most 64 MiB in all")
 	f.IntVar(&c.maxValueBytes, "max-value-bytes", 1<<20, "the largest value accepted")
-	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate (PEM) for mutual TLS on every gRPC connection")
-	f.StringVar(&c.tlsKey, "tls-key", "", "key (PEM) of the certificate")
-	f.StringVar(&c.tlsCA, "tls-ca", "", "certificates (PEM) that peers and clients are verified with")
+	c.defineTLS(f)
 	f.StringVar(&c.gossipKeyFile, "gossip-key-file", "", "keys that encrypt gossip, base64, one a line; the first one encrypts")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "text or json; the log goes to standard error")
 	f.BoolVar(&c.debug, "debug", false, "serve /debug/pprof on --http-addr, and log why Raft does what it does (at level debug)")
 	f.StringVar(&c.file, "config", "", "YAML file with the same names")
+}
+
+// defineTLS declares those of them that say how servers know each other.
+func (c *config) defineTLS(f *pflag.FlagSet) {
+	f.StringVar(&c.tlsCert, "tls-cert", "", "certificate (PEM) for mutual TLS on every gRPC connection")
+	f.StringVar(&c.tlsKey, "tls-key", "", "key (PEM) of the certificate")
+	f.StringVar(&c.tlsCA, "tls-ca", "", "certificates (PEM) that peers and clients are verified with")
 }
 
 // complete fills in, for every flag that was not given, the KVORUM_* variable

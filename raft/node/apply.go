@@ -35,6 +35,7 @@ type applier struct {
 	*Node
 	at      raft.SnapshotMeta // the snapshot that would be taken now
 	last    raft.Index        // the last entry in the latest snapshot
+	bytes   int64             // of the commands applied since
 	waiting []*read           // for entries that are not applied yet
 }
 
@@ -60,7 +61,7 @@ func (a *applier) do(w work) error {
 		if err := a.restore(*w.restore); err != nil {
 			return err
 		}
-		a.at, a.last = *w.restore, w.restore.LastIncludedIndex
+		a.at, a.last, a.bytes = *w.restore, w.restore.LastIncludedIndex, 0
 		a.installed.Add(1)
 		a.log.Info("installed snapshot", "index", a.at.LastIncludedIndex)
 	}
@@ -86,6 +87,7 @@ func (a *applier) applyEntry(e raft.Entry, p *proposal) error {
 		}
 	}
 	a.at.LastIncludedIndex, a.at.LastIncludedTerm = e.Index, e.Term
+	a.bytes += int64(len(e.Command))
 	if e.Config != nil {
 		a.at.Config = *e.Config
 	}
@@ -115,9 +117,8 @@ func (a *applier) answerReads() {
 
 // considerSnapshot has a snapshot taken if one is asked for or due.
 func (a *applier) considerSnapshot(asked *snapshotJob) {
-	every := a.cfg.SnapshotEntries
 	switch {
-	case asked == nil && (every == 0 || a.at.LastIncludedIndex < a.last+every):
+	case asked == nil && !a.isSnapshotDue():
 		return
 	case len(a.at.Config.Voters) == 0:
 		// A newcomer that has not come to the entry that added it. With a
@@ -134,12 +135,21 @@ func (a *applier) considerSnapshot(asked *snapshotJob) {
 	job.meta, job.state = a.at, a.cfg.StateMachine.Snapshot()
 	select {
 	case a.jobs <- job:
-		a.last = a.at.LastIncludedIndex
+		a.last, a.bytes = a.at.LastIncludedIndex, 0
 	default:
 		if asked != nil {
 			asked.done <- ErrSnapshotRunning
 		}
 	}
+}
+
+// isSnapshotDue looks at bytes, too, since entries differ a thousandfold: else
+// SnapshotEntries large ones would fill memory and disk. It waits for as many as
+// the state has, so that what is due by bytes no more than doubles what is written.
+func (a *applier) isSnapshotDue() bool {
+	every := a.cfg.SnapshotEntries
+	return every > 0 && (a.at.LastIncludedIndex >= a.last+every ||
+		a.bytes >= max(int64(a.cfg.SnapshotBytes), a.stateBytes.Load()))
 }
 
 // snap writes snapshots. If one fails, the log is simply not cut: the node
@@ -156,6 +166,7 @@ func (n *Node) snap(ctx context.Context) error {
 		if err != nil {
 			n.log.Error("snapshot failed; the log is kept", "index", job.meta.LastIncludedIndex, "err", err)
 		} else {
+			n.stateBytes.Store(bytes)
 			n.log.Info("wrote snapshot", "index", job.meta.LastIncludedIndex, "bytes", bytes)
 			select {
 			case n.snapshots <- job.meta:
@@ -176,7 +187,8 @@ func (n *Node) restore(s raft.SnapshotMeta) error {
 	if err != nil {
 		return fmt.Errorf("node: open snapshot %d: %w", s.LastIncludedIndex, err)
 	}
-	err = n.cfg.StateMachine.Restore(r)
+	counted := &byteCounter{r: r}
+	err = n.cfg.StateMachine.Restore(counted)
 	if closeErr := r.Close(); err == nil {
 		err = closeErr
 	}
@@ -184,5 +196,17 @@ func (n *Node) restore(s raft.SnapshotMeta) error {
 		return fmt.Errorf("node: restore snapshot %d: %w", s.LastIncludedIndex, err)
 	}
 	n.applied.Store(uint64(s.LastIncludedIndex))
+	n.stateBytes.Store(counted.n)
 	return nil
+}
+
+type byteCounter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *byteCounter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -17,7 +18,8 @@ type Config struct {
 	Raft            raft.Config
 	TickInterval    time.Duration // the length of a tick, the unit of times in Raft
 	SnapshotEntries raft.Index    // applied entries between snapshots; 0: only TakeSnapshot takes them
-	SnapshotTail    raft.Index    // entries kept before a snapshot, for slow followers
+	SnapshotBytes   int           // applied commands between snapshots, in bytes, or the last snapshot's size if larger; 0: 64 MiB
+	SnapshotTail    raft.Index    // entries kept before a snapshot, for slow followers, of at most SnapshotBytes in all
 	Storage         Storage
 	Transport       Transport
 	StateMachine    StateMachine
@@ -47,6 +49,7 @@ type Node struct {
 	leadership atomic.Pointer[Leadership]
 	applied    atomic.Uint64 // the last index that apply has applied
 	installed  atomic.Uint64 // snapshots received from a leader
+	stateBytes atomic.Int64  // the size of the latest snapshot, written or restored
 	stuck      atomic.Int64  // for how long the disk has been stuck, in nanoseconds
 
 	// Owned by run.
@@ -70,6 +73,7 @@ func New(cfg Config) *Node {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	cfg.SnapshotBytes = cmp.Or(cfg.SnapshotBytes, 64<<20)
 	n := &Node{
 		cfg: cfg, log: log,
 		messages:  make(chan raft.Message, 4096), // a burst from every peer
@@ -162,7 +166,7 @@ func (n *Node) run(ctx context.Context) {
 		case seq := <-n.saved:
 			n.raft.Persisted(seq)
 		case s := <-n.snapshots:
-			n.raft.Compact(s, n.cfg.SnapshotTail)
+			n.raft.Compact(s, n.cfg.SnapshotTail, n.cfg.SnapshotBytes)
 		}
 		n.drain()
 		n.startReads()

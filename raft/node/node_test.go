@@ -395,6 +395,8 @@ type cluster struct {
 	mu      sync.Mutex // guards what follows, and each server's Node: the wire is used by every server
 	cut     map[raft.ServerID]bool
 	latency time.Duration
+
+	snapshotBytes int // Config.SnapshotBytes of what is started next
 }
 
 type server struct {
@@ -434,7 +436,7 @@ func (c *cluster) start(s *server) {
 	s.Node = New(Config{
 		Raft: raft.Config{ID: s.id, ElectionTicks: 10, HeartbeatTicks: 2, MaxAppend: raft.Limit{Entries: 8},
 			MaxInflight: raft.Limit{Entries: 64}, MaxUncommitted: raft.Limit{Entries: 256}, Seed: uint64(s.id[1])},
-		TickInterval: tick, SnapshotEntries: 10, SnapshotTail: 5,
+		TickInterval: tick, SnapshotEntries: 10, SnapshotBytes: c.snapshotBytes, SnapshotTail: 5,
 		Storage: s.disk, Transport: wire{c, s.id}, StateMachine: s.machine,
 	})
 	ctx, cancel := context.WithCancel(context.Background())

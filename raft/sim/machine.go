@@ -2,6 +2,7 @@ package sim
 
 import (
 	"io"
+	"math"
 	"time"
 
 	"kvorum/kv"
@@ -149,7 +150,7 @@ func (c *cluster) saveSnapshot(s *server) {
 		}
 		c.observer.snapshotSaved(s, job.meta)
 		if !c.mayCrash(s) {
-			s.raft.Compact(job.meta, c.mix.keep)
+			s.raft.Compact(job.meta, c.mix.keep, math.MaxInt)
 		}
 	})
 }
