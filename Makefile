@@ -9,11 +9,14 @@ SERVERS  ?= 127.0.0.1:8400,127.0.0.1:8410,127.0.0.1:8420
 # What owns goroutines. Package raft has none, and a test there proves it.
 CONCURRENT = ./raft/node/... ./raft/wal/... ./kv/... ./discovery/... ./rpc/... ./cmd/...
 
+# The tests that need strace.
+ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|FailedWriteOfTheLog|StuckDiskOfALeader|SlowDisksOnly
+
 # The linters and the protobuf compiler are pinned in their own module, so that
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race durability lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick load clean
+.PHONY: help build run test race durability sweep lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -30,13 +33,17 @@ test: ## every test (2 min)
 race: ## the tests of everything with goroutines, under the race detector (90 s)
 	go test -race $(CONCURRENT)
 
-durability: ## watch the system calls of a real server: every set is synced before its answer (needs strace; 5 s)
-	go test -count=1 -tags strace -run 'TestEverySetIsOnDisk' -v ./cmd/kvorum
+durability: ## watch, kill and cut the power of real servers, and fail their disks (needs strace; 35 s)
+	go test -count=1 -tags strace -run '$(ON_STRACE)' -v ./cmd/kvorum
+
+sweep: ## the same, killed at every one of 300 system calls instead of some (needs strace; 2 min)
+	go test -count=1 -tags strace -run '$(ON_STRACE)' -v ./cmd/kvorum -sweep 100
 
 lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (17 s)
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run gofmt -w on:" $$files; exit 1; }
 	go vet ./...
-	$(STATICCHECK) ./...
+	go vet -tags strace ./cmd/kvorum
+	$(STATICCHECK) -tags strace ./...
 	go mod tidy -diff
 	proto/generate.sh --check
 	@! git grep -nIE '(^|[^[:alnum:]_.])/(work|root|home)/' || { echo "a path of somebody's machine, above"; exit 1; }

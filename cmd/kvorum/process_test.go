@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,12 +48,19 @@ type program struct {
 // launch starts this program; it is killed when the test ends, if it still runs.
 func launch(t *testing.T, args ...string) *program {
 	t.Helper()
+	return launchBy(t, []string{os.Args[0]}, args...)
+}
+
+// launchBy starts a program by a command, whose last word is the program.
+func launchBy(t *testing.T, command []string, args ...string) *program {
+	t.Helper()
 	output, err := os.CreateTemp(t.TempDir(), "output")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer output.Close()
-	p := &program{t: t, cmd: exec.Command(os.Args[0], args...), output: output.Name(), exited: make(chan struct{})}
+	cmd := exec.Command(command[0], slices.Concat(command[1:], args)...)
+	p := &program{t: t, cmd: cmd, output: output.Name(), exited: make(chan struct{})}
 	p.cmd.Env = append(withoutKvorum(os.Environ()), asProgram+"=1")
 	p.cmd.Stdout, p.cmd.Stderr = output, output
 	p.cmd.SysProcAttr = childAttributes()
@@ -144,9 +152,15 @@ type testServer struct {
 // serveOn starts a server with its data in dir, on free ports of loopback.
 func serveOn(t *testing.T, dir, id string, args ...string) testServer {
 	t.Helper()
+	return serveBy(t, []string{os.Args[0]}, dir, id, args...)
+}
+
+// serveBy starts a server by a command, as launchBy does.
+func serveBy(t *testing.T, command []string, dir, id string, args ...string) testServer {
+	t.Helper()
 	all := []string{"serve", "--id", id, "--data-dir", dir,
 		"--rpc-addr", "127.0.0.1:0", "--serf-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"}
-	p := launch(t, append(all, args...)...)
+	p := launchBy(t, command, append(all, args...)...)
 	m := p.says(`kvorum serves.* rpc_addr=(\S+) serf_addr=(\S+) http_addr=(\S+)`)
 	return testServer{p, m[1], m[2], m[3]}
 }
