@@ -32,6 +32,8 @@ type disk struct {
 	unsure     []raft.Persist // were being saved when the process ended
 	damaged    bool           // since the last start
 	joined     bool           // it knows its cluster
+	garbled    bool           // a bit was flipped in the snapshot that it receives
+	refused    bool           // it refused such a snapshot, and has received no other since
 
 	fault      error  // what an operation of the file system will return,
 	operations int    // after so many, and

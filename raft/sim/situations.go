@@ -17,6 +17,7 @@ const (
 	SnapshotInstalled   Situation = "snapshot installed"
 	InstallInterrupted  Situation = "install interrupted"
 	InstallResumed      Situation = "install resumed in the middle"
+	GarbledSentAgain    Situation = "garbled snapshot refused, and sent again"
 	SnapshotFailed      Situation = "snapshot not written: disk error"
 	ConfigProposed      Situation = "membership change begun"
 	ConfigAcrossLeaders Situation = "membership change across a leader change"
@@ -49,7 +50,7 @@ const (
 // Situations lists them all.
 func Situations() []Situation {
 	return []Situation{
-		LeaderChanged, LeaderSteppedDown, StuckDiskDeposed, PauseDeposed, Truncated, Figure8, SnapshotSent, SnapshotInstalled, InstallInterrupted, InstallResumed, SnapshotFailed,
+		LeaderChanged, LeaderSteppedDown, StuckDiskDeposed, PauseDeposed, Truncated, Figure8, SnapshotSent, SnapshotInstalled, InstallInterrupted, InstallResumed, GarbledSentAgain, SnapshotFailed,
 		ConfigProposed, ConfigAcrossLeaders, CrashBeforeDurable, CrashBeforeSync, CrashInRecovery, UnsyncedSurvived,
 		DiskFailed, DamageRefused, Replaced, Readmitted, GroupCommit, Duplicated, ForeignRefused, PreVoteRefused, Transferred,
 		Acknowledged, Busy, SlotLost, FailedDefinitely, Retried, DedupHit, SessionExpired, ReadAnswered, ReadLost, ReadRetried,

@@ -19,6 +19,7 @@ type transfer struct {
 	size   int64
 	pause  time.Duration // between two pieces
 	breaks bool          // before it is whole
+	flip   int64         // the bit of the file that arrives flipped; -1: none
 	over   bool
 }
 
@@ -27,7 +28,7 @@ type transfer struct {
 func (c *cluster) sendSnapshot(p packet, meta raft.SnapshotMeta) {
 	s := p.from
 	c.counts[SnapshotSent]++
-	t := &transfer{packet: p, run: s.run, meta: meta}
+	t := &transfer{packet: p, run: s.run, meta: meta, flip: -1}
 	c.observer.snapshotSent(s, t.to, meta)
 	var err error
 	if t.file, t.size, err = s.disk.store.OpenSnapshotFile(meta); err != nil {
@@ -42,6 +43,9 @@ func (c *cluster) sendSnapshot(p packet, meta raft.SnapshotMeta) {
 	c.tell(&t.packet)
 	t.pause = min(around(c.network.rand, c.snapshotTime()), 10*ElectionTimeout) / 3
 	t.breaks = c.phase == chaos && chance(c.network.rand, c.mix.snapshotLoss)
+	if c.phase == chaos && chance(c.network.rand, c.mix.snapshotLoss) {
+		t.flip = c.network.rand.Int64N(8 * t.size)
+	}
 	c.network.transfers = append(c.network.transfers, t)
 	c.after(t.pause, func() { c.sendPiece(t, nil) })
 }
@@ -102,12 +106,15 @@ func (c *cluster) movePiece(t *transfer, in *wal.Incoming) (_ *wal.Incoming, who
 // receivePiece gives the receiver's storage the next piece. The last one makes
 // the snapshot whole.
 func (c *cluster) receivePiece(t *transfer, in *wal.Incoming) (_ *wal.Incoming, whole bool, err error) {
+	d := &t.to.disk
 	if in == nil {
 		t.toRun = t.to.run
-		if in, err = t.to.disk.store.ReceiveSnapshot(t.meta, t.size); err != nil {
+		if in, err = d.store.ReceiveSnapshot(t.meta, t.size); err != nil {
 			return nil, false, err
 		}
-		if in.Offset() > 0 && in.Offset() < t.size {
+		resumed := in.Offset() > 0 && in.Offset() < t.size
+		d.garbled = d.garbled && resumed
+		if resumed {
 			c.counts[InstallResumed]++
 		}
 	}
@@ -123,12 +130,44 @@ func (c *cluster) receivePiece(t *transfer, in *wal.Incoming) (_ *wal.Incoming, 
 			c.observer.fail("V4", "%s cannot read the snapshot %v that it sends: %v", t.from, t.meta.ID(), err)
 			return in, false, err
 		}
+		garbled := c.garble(t, piece, in.Offset())
 		if _, err = in.Write(piece); err != nil {
 			return in, false, err
 		}
+		d.garbled = d.garbled || garbled
 	}
 	if in.Offset() < t.size {
 		return in, false, nil
 	}
-	return in, true, in.Commit()
+	return in, true, c.commitIncoming(t.to, in)
+}
+
+// garble flips a bit of the piece at the given offset of the file, if that is the
+// one, and reports whether it is.
+func (c *cluster) garble(t *transfer, piece []byte, offset int64) bool {
+	at := t.flip/8 - offset
+	if t.flip < 0 || at < 0 || at >= int64(len(piece)) {
+		return false
+	}
+	c.tell(&t.packet, "a bit of it flips")
+	piece[at] ^= 1 << (t.flip % 8)
+	return true
+}
+
+// commitIncoming checks V5 for what was received: a snapshot that is not what was
+// sent is refused, and sent again.
+func (c *cluster) commitIncoming(s *server, in *wal.Incoming) error {
+	d := &s.disk
+	failing := d.fault != nil
+	err := in.Commit()
+	switch {
+	case err == nil && d.garbled:
+		c.observer.fail("V5", "%s accepts a snapshot of which a bit was flipped on its way", s)
+	case err == nil && d.refused:
+		c.counts[GarbledSentAgain]++
+		d.refused = false
+	case err != nil && d.garbled && !failing:
+		d.refused = true
+	}
+	return err
 }
