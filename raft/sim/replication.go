@@ -97,7 +97,8 @@ func (o *observer) checkEntry(s *server, i int, st *raft.Status) {
 	}
 }
 
-// checkMonotone checks I6: what a running server knows does not get less.
+// checkMonotone checks I6: what a running server knows does not get less. And a
+// part of L6: its log does, with every snapshot.
 func (o *observer) checkMonotone(s *server, before, after *raft.Status) {
 	if after.Term < before.Term || after.CommitIndex < before.CommitIndex || after.LastApplied < before.LastApplied {
 		o.fail("I6", "%s goes back: term %d to %d, commitIndex %d to %d, lastApplied %d to %d", s,
@@ -105,6 +106,9 @@ func (o *observer) checkMonotone(s *server, before, after *raft.Status) {
 	}
 	if after.LastApplied > after.CommitIndex || after.CommitIndex > after.Last.Index || after.Stable > after.Last.Index {
 		o.fail("I6", "%s has lastApplied %d, commitIndex %d, stable %d, last %d", s, after.LastApplied, after.CommitIndex, after.Stable, after.Last.Index)
+	}
+	if end := after.Snapshot.LastIncludedIndex; end > before.Snapshot.LastIncludedIndex && after.FirstIndex+o.c.mix.keep <= end {
+		o.fail("L6", "%s keeps its log from %d on, its new snapshot ends at %d", s, after.FirstIndex, end)
 	}
 	if restored := after.Stable >= after.Snapshot.LastIncludedIndex; restored && after.Snapshot.LastIncludedIndex > after.LastApplied {
 		o.fail("I6", "%s has a snapshot up to %d, lastApplied %d", s, after.Snapshot.LastIncludedIndex, after.LastApplied)
