@@ -1,6 +1,7 @@
 // Command raftlab plays with kvorum's Raft: it searches simulated runs for one
 // that breaks an invariant, replays a run line by line, shrinks one that fails,
-// and breaks the code on purpose to see which test notices.
+// and breaks the code on purpose to see which test notices. And it looks into the
+// folders of real servers.
 //
 // It exits with 0 when all is well, 1 when an invariant broke or it failed, and
 // 2 on wrong usage.

@@ -25,11 +25,12 @@ type usageError struct{ error }
 func (l *raftlab) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "raftlab",
-		Short: "Simulate, replay, shrink and break kvorum's Raft",
+		Short: "Simulate, replay, shrink and break kvorum's Raft, and look at its disks",
 		Long: `raftlab plays simulated clusters, each from one number, its seed: the same seed is
 the same run. It searches for a run that breaks an invariant, replays a run line
 by line, shrinks one that fails, and breaks the code on purpose to see which test
-notices. Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong usage.`,
+notices. And it looks into the folders of real servers.
+Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong usage.`,
 		Example: `  raftlab sim --time 2m
   raftlab replay 3 --from 3s --until 3.5s --server n1,n2
   raftlab mutants
@@ -45,7 +46,7 @@ notices. Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong u
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // never: Args refuses all
 	}
-	root.AddCommand(l.sim(), l.replay(), l.shrink(), l.mutants())
+	root.AddCommand(l.sim(), l.replay(), l.shrink(), l.mutants(), l.wal())
 	return root
 }
 
