@@ -114,6 +114,7 @@ func (o *observer) attemptCommitted(id raft.EntryID) {
 	}
 }
 
+// failedDefinitely checks Q3 for the whole of a write, all attempts.
 func (o *observer) failedDefinitely(op *operation) {
 	if op.happened && !op.expired {
 		o.fail("Q3", "a client is told that its write failed, and it has happened: %v", &op.Operation)

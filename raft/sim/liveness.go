@@ -97,6 +97,7 @@ func (c *cluster) commonLeader(who []*server) (*server, string) {
 	return leader, ""
 }
 
+// everyoneVotes is L7, where the operator has made everybody a learner before.
 func (c *cluster) everyoneVotes(who []*server) string {
 	leader, why := c.commonLeader(who)
 	if why != "" {

@@ -76,7 +76,8 @@ func (o *observer) observeInstall(s *server, meta *raft.SnapshotMeta) {
 
 // checkEntry checks I3, Log Matching: if two logs contain an entry with the same
 // index and term, then the logs are identical in all entries up through the
-// given index. And I10: every entry was made by the leader of its term.
+// given index. I10: every entry was made by the leader of its term. And F1: no log
+// has two changes of membership under way.
 func (o *observer) checkEntry(s *server, i int, st *raft.Status) {
 	e, prev := &s.log[i], &s.log[i-1]
 	if prev.Term > e.Term {
@@ -209,7 +210,8 @@ func (o *observer) checkProgress(s *server, before, after *raft.Status) {
 
 // applied checks I5, State Machine Safety: if a server has applied a log entry at
 // a given index to its state machine, no other server will ever apply a different
-// log entry for the same index. And Q4: the states, sessions included, are equal.
+// log entry for the same index. Q4: the states, sessions included, are equal. And
+// F4: what a snapshot of them would say of the membership is what the log says.
 func (o *observer) applied(s *server) {
 	m := &s.machine
 	if int(m.applied) >= len(s.disk.durable.log) {
