@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -18,6 +19,10 @@ type model struct {
 	snapshot  raft.SnapshotMeta
 	log       map[raft.Index]raft.Entry
 	last      raft.Index
+}
+
+func (m model) String() string {
+	return fmt.Sprintf("{%v, snapshot %v, %d entries up to %v}", m.hardState, m.snapshot.ID(), len(m.log), m.log[m.last].EntryID)
 }
 
 func (m model) clone() model {
@@ -91,12 +96,24 @@ type trial struct {
 
 	countdown int // operations of the file system until the crash; negative: none
 	crashed   bool
+	crashedAt string // the operation and the kind of file
+	story     string // how it came to this
 }
 
 var errCrash = errors.New("crash")
 
-func (x *trial) before(string, string) error {
+func newTrial(t *testing.T, seed uint64) *trial {
+	x := &trial{t: t, rng: rand.New(rand.NewPCG(seed, 0)), fsys: NewMemFS(), model: model{log: map[raft.Index]raft.Entry{}}}
+	x.fsys.Before = x.before
+	return x
+}
+
+func (x *trial) before(op, name string) error {
 	if x.countdown == 0 {
+		if !x.crashed {
+			kind, _, _ := strings.Cut(filepath.Base(name), "-")
+			x.crashedAt = op + " " + strings.TrimSuffix(kind, tmpSuffix)
+		}
 		x.crashed = true
 		return errCrash
 	}
@@ -130,7 +147,8 @@ func (x *trial) step() []model {
 
 func (x *trial) check(err error) {
 	if err != nil && !x.crashed {
-		x.t.Fatal(err)
+		x.t.Helper()
+		x.t.Fatal(x.story, err)
 	}
 }
 
@@ -217,10 +235,16 @@ func (x *trial) recover(states []model) {
 		x.store, x.countdown = s, -1
 		break
 	}
+	x.expect(states)
+}
+
+// expect checks that the storage, just opened, holds one of the states.
+func (x *trial) expect(states []model) {
+	x.t.Helper()
 	saved := load(x.t, x.store)
 	i := slices.IndexFunc(states, func(m model) bool { return m.is(saved) })
 	if i < 0 {
-		x.t.Fatalf("loaded %+v\nwant one of %+v", saved, states)
+		x.t.Fatalf("%sloaded {%v, snapshot %v, entries %v}, want one of %v", x.story, saved.HardState, saved.Snapshot.ID(), saved.Entries, states)
 	}
 	x.model = states[i]
 	if id := saved.Snapshot.ID(); id.Index > 0 {
@@ -233,8 +257,7 @@ func TestACrashAnywhereLosesNothingThatWasSaved(t *testing.T) {
 	crashes := 0
 	for seed := range uint64(200) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			x := &trial{t: t, rng: rand.New(rand.NewPCG(seed, 0)), fsys: NewMemFS(), model: model{log: map[raft.Index]raft.Entry{}}}
-			x.fsys.Before = x.before
+			x := newTrial(t, seed)
 			x.crashed = true // and so the folder is made under crashes too
 			x.recover([]model{x.model})
 			for range 60 {

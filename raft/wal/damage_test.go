@@ -130,6 +130,53 @@ func n(x sample) (n int) {
 	return n
 }
 
+// The records that are lost here would change neither the hard state nor the
+// index of the last entry, which the next segment begins with.
+func TestALostEndOfASegmentIsNoticed(t *testing.T) {
+	t.Parallel()
+	fsys := NewMemFS()
+	s := open(t, fsys, "d")
+	save(t, s, raft.Persist{HardState: hardState(2, "n1"), Entries: entries(1, 5, 1)})
+	start := s.log.end
+	save(t, s, raft.Persist{Entries: entries(3, 5, 2)})
+	save(t, s, raft.Persist{HardState: hardState(3, "n1")})
+	s.Close()
+	file := s.log.path(1)
+	content := fsys.ReadFile(file)
+	clear(content[start:])
+	fsys.WriteFile(file, content)
+	var c *CorruptError
+	if _, err := tryOpen(fsys, "d"); !errors.As(err, &c) || c.File != file || c.Offset != start || len(s.log.segments) != 2 {
+		t.Fatalf("got %v, want damage of %s at %d; %d segments", err, file, start, len(s.log.segments))
+	}
+}
+
+// A crash may come after the next segment was made, and before the one before it
+// says so: then nothing would tell, later, that the newest segment is lost.
+func TestAStartEndsASegmentThatACrashHasLeftOpen(t *testing.T) {
+	t.Parallel()
+	fsys := NewMemFS()
+	s := open(t, fsys, "d")
+	save(t, s, raft.Persist{HardState: hardState(1, "n1"), Entries: entries(1, 30, 1)})
+	end := s.log.end
+	save(t, s, raft.Persist{HardState: hardState(2, "n1")}) // begins a segment
+	s.Close()
+	first, second := s.log.path(1), s.log.path(2)
+	ended := fsys.ReadFile(first)
+	left := bytes.Clone(ended)
+	clear(left[end:])
+	fsys.WriteFile(first, left)
+	s, _ = reopen(t, s)
+	s.Close()
+	if !bytes.Equal(fsys.ReadFile(first), ended) || bytes.Equal(left, ended) {
+		t.Fatal("the segment is as the crash has left it")
+	}
+	fsys.Remove(second)
+	if _, err := tryOpen(fsys, "d"); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), second) {
+		t.Fatalf("got %v, want ErrCorrupt and %s", err, second)
+	}
+}
+
 func TestALostLogIsNoticed(t *testing.T) {
 	t.Parallel()
 	x := makeSample(t)

@@ -25,11 +25,12 @@ const (
 
 // folderImage is a folder with several segments, two snapshots and an identity.
 type folderImage struct {
-	files   map[string][]byte
-	older   map[string][][]byte // earlier versions of each file
-	last    string              // the segment that is appended to
-	records []recordAt          // of the last segment, after its head
-	final   model
+	files    map[string][]byte
+	older    map[string][][]byte // earlier versions of each file
+	last     string              // the segment that is appended to
+	records  []recordAt          // of the last segment, after its head
+	final    model
+	identity Identity
 }
 
 // recordAt is where a record stands, and what was saved once it was.
@@ -67,6 +68,7 @@ func makeFolderImage(t *testing.T) *folderImage {
 		x.save(t, s, p)
 		x.keepVersions(fsys)
 	}
+	x.identity = s.Identity()
 	s.Close()
 	if n := len(s.log.segments); n < 4 || s.log.segments[0].number == 1 || len(x.records) < 5 {
 		t.Fatalf("%d segments from %d on, %d records in the last: not what this test wants", n, s.log.segments[0].number, len(x.records))
@@ -133,6 +135,9 @@ func (x *folderImage) start(t *testing.T, damage map[string][]byte) (outcome int
 		return judgeRefusal(err)
 	}
 	defer s.Close()
+	if !reflect.DeepEqual(s.Identity(), x.identity) {
+		return wrong, fmt.Sprintf("identity %+v", s.Identity())
+	}
 	saved := load(t, s)
 	if got, err := readState(s, saved.Snapshot); saved.Snapshot.LastIncludedIndex > 0 && (err != nil || got != imageState(saved.Snapshot.ID())) {
 		return wrong, fmt.Sprintf("state %.40q, %v", got, err)
