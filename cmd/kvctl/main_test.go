@@ -171,7 +171,7 @@ func TestHelpTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	c := clienttest.Start(t, 1)
 	for line, want := range map[string]string{
-		"--help":     "not there yet: txn, watch, backup,\nrestore, explain",
+		"--help":     "not there yet: txn, watch, explain",
 		"get --help": "so far it is served as linearizable",
 	} {
 		if got := at(t, c, "", strings.Fields(line)...); got.code != exitDone || !strings.Contains(got.stdout, want) {

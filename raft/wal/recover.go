@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"kvorum/raft"
+	"kvorum/raft/node"
 )
 
 // ErrNotEmpty means that the folder that was to be made holds something already.
@@ -36,6 +37,9 @@ func Reopen(fsys FS, dir string, logger *slog.Logger) (*Store, error) {
 // The identity comes last, and Open refuses a folder that holds data but no
 // identity. So after a crash there is no such server, or all of it.
 func Found(fsys FS, dir, name string, clusterID func(raft.ServerID) string, at raft.EntryID, state io.WriterTo) (Identity, error) {
+	if err := node.ValidateName(name); err != nil {
+		return Identity{}, fmt.Errorf("wal: name %q: %w", name, err)
+	}
 	id := Identity{Name: name, Incarnation: newIncarnation()}
 	id.Voters = []raft.ServerID{id.ServerID()}
 	id.ClusterID = clusterID(id.ServerID())

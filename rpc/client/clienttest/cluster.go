@@ -37,6 +37,7 @@ type Cluster struct {
 	before Hook
 	after  Hook
 	seen   map[string][]any // requests, by method
+	backup func(send func(*kvorumv1.BackupChunk) error) error
 }
 
 // A Hook may fail a call of a method ("Set") that arrived at the server of that place.
@@ -104,6 +105,13 @@ func (c *Cluster) After(h Hook) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.after = h
+}
+
+// ServeBackup sets what every server answers to a Backup.
+func (c *Cluster) ServeBackup(serve func(send func(*kvorumv1.BackupChunk) error) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.backup = serve
 }
 
 // Calls is how often a method was called at the server of place i.

@@ -3,6 +3,7 @@ package clienttest
 import (
 	"context"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
@@ -95,4 +96,16 @@ func (s *server) TakeSnapshot(context.Context, *kvorumv1.TakeSnapshotRequest) (*
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return &kvorumv1.TakeSnapshotResponse{Index: c.state.revision, Bytes: 42, Header: s.header()}, nil
+}
+
+// Backup answers what the test has set, after a first chunk without data.
+func (s *server) Backup(_ *kvorumv1.BackupRequest, stream grpc.ServerStreamingServer[kvorumv1.BackupChunk]) error {
+	c := s.cluster
+	c.mu.Lock()
+	serve, first := c.backup, &kvorumv1.BackupChunk{Header: s.header()}
+	c.mu.Unlock()
+	if err := stream.Send(first); err != nil {
+		return err
+	}
+	return serve(stream.Send)
 }
