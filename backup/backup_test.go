@@ -67,6 +67,25 @@ func (d *disk) entry(c kv.Command, config *raft.Configuration) {
 	d.save(raft.Persist{Entries: []raft.Entry{e}})
 }
 
+// snapshot appends entries with the commands, which are the first, and takes a
+// snapshot that covers them.
+func (d *disk) snapshot(commands ...kv.Command) raft.SnapshotMeta {
+	d.t.Helper()
+	state := kv.New()
+	for _, c := range commands {
+		d.entry(c, nil)
+		if _, err := state.Apply(raft.Entry{EntryID: d.last, Command: kv.Encode(c)}); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	meta := raft.SnapshotMeta{LastIncludedIndex: d.last.Index, LastIncludedTerm: d.last.Term,
+		Config: raft.Configuration{Voters: servers("n1", "n2", "n3")}}
+	if _, err := d.store.WriteSnapshot(meta, state.Snapshot()); err != nil {
+		d.t.Fatal(err)
+	}
+	return meta
+}
+
 func (d *disk) close() {
 	d.t.Helper()
 	if err := d.store.Close(); err != nil {
@@ -133,21 +152,10 @@ func takeBackup(t *testing.T) (file string, last raft.EntryID) {
 	t.Helper()
 	d := newDisk(t, "n1", "n2", "n3")
 	defer d.close()
-	state := kv.New()
-	for i, c := range []kv.Command{
+	meta := d.snapshot(
 		kv.Set{Key: "a", Value: []byte("1")}, kv.OpenSession{}, kv.Set{Key: "b", Value: []byte("2")},
 		kv.PutServer{ID: server("n1"), Addr: "127.0.0.1:1"}, kv.RemoveServer{ID: server("n9")},
-	} {
-		last = raft.EntryID{Index: raft.Index(i + 1), Term: 3}
-		d.entry(c, nil)
-		if _, err := state.Apply(raft.Entry{EntryID: last, Command: kv.Encode(c)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	meta := raft.SnapshotMeta{LastIncludedIndex: last.Index, LastIncludedTerm: last.Term, Config: raft.Configuration{Voters: servers("n1", "n2", "n3")}}
-	if _, err := d.store.WriteSnapshot(meta, state.Snapshot()); err != nil {
-		t.Fatal(err)
-	}
+	)
 	f, size, err := d.store.OpenSnapshotFile(meta)
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +169,7 @@ func takeBackup(t *testing.T) (file string, last raft.EntryID) {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return file, last
+	return file, meta.ID()
 }
 
 func TestARestoredClusterHasTheKeysAndRevisions(t *testing.T) {
@@ -211,39 +219,34 @@ func TestADamagedBackupMakesNoFolder(t *testing.T) {
 	}
 }
 
-// All of the log counts, behind the snapshot too, whether it was committed or not.
+// All of the log counts, behind the snapshot too, whether it was committed or
+// not; but what the snapshot covers must not be applied again.
 func TestARecoveredClusterHasAllThatTheSurvivorHas(t *testing.T) {
 	t.Parallel()
 	d := newDisk(t, "n1", "n2", "n3")
-	d.entry(kv.Set{Key: "a", Value: []byte("1")}, nil)
-	d.entry(kv.OpenSession{}, nil)
-	state := kv.New()
-	for index, c := range map[raft.Index]kv.Command{1: kv.Set{Key: "a", Value: []byte("1")}} {
-		if _, err := state.Apply(raft.Entry{EntryID: raft.EntryID{Index: index, Term: 3}, Command: kv.Encode(c)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := d.store.WriteSnapshot(raft.SnapshotMeta{LastIncludedIndex: 1, LastIncludedTerm: 3,
-		Config: raft.Configuration{Voters: servers("n1", "n2", "n3")}}, state.Snapshot()); err != nil {
-		t.Fatal(err)
-	}
+	d.snapshot(
+		kv.CompareAndSet{Key: "a", Expected: kv.HasValue("1"), Value: []byte("only the second time")},
+		kv.CompareAndSet{Key: "a", Expected: kv.Absent{}, Value: []byte("1")},
+		kv.Set{Key: "c"},
+	)
 	d.entry(nil, nil)
 	d.entry(kv.PutServer{ID: server("n2"), Addr: "127.0.0.1:2"}, nil)
 	d.entry(kv.Set{Key: "b", Value: []byte("2")}, nil)
-	d.entry(kv.Delete{Key: "a"}, nil)
+	d.entry(kv.Delete{Key: "c"}, nil)
 	d.close()
 	before, _ := d.ReadDir("old")
 	s := d.survivor()
-	if s.Last != d.last || s.Snapshot.Index != 1 || s.HardState.CurrentTerm != 4 || s.Keys() != 1 || s.Address(server("n2")) != "127.0.0.1:2" {
+	if s.Last != d.last || s.Snapshot.Index != 3 || s.HardState.CurrentTerm != 4 || s.Keys() != 2 || s.Address(server("n2")) != "127.0.0.1:2" {
 		t.Errorf("got %+v, %d keys", s, s.Keys())
 	}
 	if _, err := s.Recover(d, "new"); err != nil {
 		t.Fatal(err)
 	}
 	recovered := wantNew(t, d, "new", d.last)
-	wantKey(t, recovered, "b", "2", 5)
-	if recovered.Len() != 1 {
-		t.Errorf("it has %d keys, want 1", recovered.Len())
+	wantKey(t, recovered, "a", "1", 2)
+	wantKey(t, recovered, "b", "2", 6)
+	if recovered.Len() != 2 {
+		t.Errorf("it has %d keys, want 2", recovered.Len())
 	}
 	if after, _ := d.ReadDir("old"); !slices.Equal(before, after) {
 		t.Errorf("the old folder held %v and now %v", before, after)

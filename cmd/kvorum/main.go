@@ -2,6 +2,7 @@
 //
 //	kvorum serve    one server
 //	kvorum demo     a cluster on this machine, to try things out
+//	kvorum recover  a new cluster of one server that is left of a lost one
 package main
 
 import (
@@ -31,7 +32,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(serveCommand(), demoCommand())
+	root.AddCommand(serveCommand(), demoCommand(), recoverCommand())
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
