@@ -3,9 +3,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"kvorum/rpc/client"
 )
@@ -80,26 +82,27 @@ func (c *trio) leader() (leader int) {
 	return leader
 }
 
-// TestServersKilledAtTheirSyncsLoseNothing kills the leader as it enters fdatasync; or
-// the leader and a follower; or all three. The power of each fails, too. What is
-// left of the cluster goes on where it has a quorum, and once all are back every
+// TestServersKilledAtTheirSyncsLoseNothing kills servers as they enter fdatasync: the
+// leader, or it and a follower, or both followers, or all three. The power of each
+// fails, too. The followers go on without the leader, and once all are back every
 // acknowledged set is there.
 func TestServersKilledAtTheirSyncsLoseNothing(t *testing.T) {
 	t.Parallel()
 	c, l := startTrio(t, append(quick, "--snapshot-entries", "20", "--snapshot-tail", "5")...), newLedger()
 	var sum tally
-	positions := max(4, 60**sweep/100)
-	for position := range positions {
+	for position := range max(4, 60**sweep/100) {
 		leader := c.leader()
-		victims := []int{leader, (leader + 1) % 3, (leader + 2) % 3}[:1+position%3]
-		c.killAtSync(l, victims)
-		sum.killed += len(victims)
-		if len(victims) == 1 {
-			c.goOn(l, (leader+1)%3, (leader+2)%3)
+		followers := []int{(leader + 1) % 3, (leader + 2) % 3}
+		victims := [][]int{{leader}, {leader, followers[0]}, followers, {leader, followers[0], followers[1]}}[position%4]
+		killed := c.killAtSync(l, leader, victims)
+		sum.killed += len(killed)
+		for _, i := range killed {
+			if i != leader {
+				c.start(i)
+			}
 		}
-		for _, i := range victims {
-			c.start(i)
-		}
+		c.goOn(l, followers...)
+		c.start(leader)
 		c.ready()
 		all := c.client(0, 1, 2)
 		acked, lost, kept := l.check(t, all)
@@ -116,29 +119,38 @@ func TestServersKilledAtTheirSyncsLoseNothing(t *testing.T) {
 		sum.killed, sum.acked, sum.lost, sum.kept)
 }
 
-// killAtSync writes until the victims have been killed at their next fdatasync, and
-// takes from each what it had not synced. Those that no write reaches any more are
-// killed as they are.
-func (c *trio) killAtSync(l *ledger, victims []int) {
+// killAtSync writes until the victims have been killed at their next fdatasync, then
+// kills the leader if it still runs, and takes from each what it had not synced. It
+// returns whom it killed.
+func (c *trio) killAtSync(l *ledger, leader int, victims []int) []int {
 	c.t.Helper()
 	all := c.client(0, 1, 2)
 	defer all.Close()
 	for range 5 {
 		_ = l.set(c.t.Context(), all, rand.IntN(2000)) // the ledger knows what it means
 	}
-	var traces []*tracer
+	traces := map[int]*tracer{}
 	for _, i := range victims {
-		traces = append(traces, attach(c.t, c.servers[i].cmd.Process.Pid, "fdatasync:signal=SIGKILL:when=1"))
+		traces[i] = attach(c.t, c.servers[i].cmd.Process.Pid, "fdatasync:signal=SIGKILL:when=1")
 	}
-	dying := c.servers[victims[0]].dying()
+	if traces[leader] == nil {
+		traces[leader], victims = attach(c.t, c.servers[leader].cmd.Process.Pid), append(victims, leader)
+	}
+	dying, cancel := context.WithCancel(c.t.Context())
+	defer cancel()
+	go func() {
+		<-c.servers[victims[0]].exited
+		time.AfterFunc(200*time.Millisecond, cancel) // an answer may be on its way
+	}()
 	for sets := 0; sets < 100 && dying.Err() == nil; sets++ {
 		_ = l.set(dying, all, rand.IntN(2000))
 	}
-	for k, i := range victims {
+	for _, i := range victims {
 		_ = c.servers[i].cmd.Process.Kill() // it may have ended
 		c.servers[i].exits(-1)
-		afterTrace(c.t, traces[k].detach()).lose(c.t, func() bool { return rand.IntN(3) == 0 })
+		afterTrace(c.t, traces[i].detach()).lose(c.t, func() bool { return rand.IntN(3) == 0 })
 	}
+	return victims
 }
 
 // goOn waits until the servers that are left acknowledge a few sets.
