@@ -37,7 +37,7 @@ and fails if none does. It needs the source and the go command.`,
 		Example: `  raftlab mutants
   raftlab mutants half-is-a-quorum
   raftlab mutants 1 --seeds 1000
-  raftlab mutants 1 --by './raft/sim -run TestSeeds -seeds 300'
+  raftlab mutants 1 --by './raft/sim -run TestSeeds -seeds 50'
   raftlab mutants --all`,
 		Args: cobra.MaximumNArgs(1),
 	}
