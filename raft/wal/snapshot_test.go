@@ -209,16 +209,21 @@ func TestADamagedSnapshotIsReplacedByTheOneBeforeItAndTheLog(t *testing.T) {
 	t.Parallel()
 	fsys := NewMemFS()
 	s := open(t, fsys, "d")
-	save(t, s, raft.Persist{HardState: hardState(1, ""), Entries: entries(1, 40, 1)})
+	save(t, s, raft.Persist{HardState: hardState(1, "")})
+	for i := raft.Index(1); i <= 40; i++ {
+		save(t, s, raft.Persist{Entries: entries(i, i, 1)})
+	}
 	writeState(t, s, meta(10, 1), "ten")
+	save(t, s, raft.Persist{Discard: 5})
 	writeState(t, s, meta(20, 1), "twenty")
+	save(t, s, raft.Persist{Discard: 15})
 	s.Close()
 	newest := s.snapshots.path(snapshotPrefix, meta(20, 1).ID())
 	content := fsys.ReadFile(newest)
 	content[len(content)/2] ^= 1
 	fsys.WriteFile(newest, content)
 	s, got := reopen(t, s)
-	wantSaved(t, got, raft.Saved{HardState: *hardState(1, ""), Snapshot: meta(10, 1), Entries: entries(1, 40, 1)})
+	wantSaved(t, got, raft.Saved{HardState: *hardState(1, ""), Snapshot: meta(10, 1), Entries: entries(11, 40, 1)})
 	wantState(t, s, meta(10, 1), "ten")
 }
 
