@@ -282,6 +282,25 @@ func TestAWipedFolderIsAnotherServer(t *testing.T) {
 	}
 }
 
+func TestOneWriteAndOneSyncServeAllBatches(t *testing.T) {
+	t.Parallel()
+	fsys := NewMemFS()
+	s, err := Open(fsys, "d", Options{Name: "n1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, raft.Persist{HardState: hardState(1, "n1")}) // writes zeros ahead
+	var ops []string
+	fsys.Before = func(op, _ string) error {
+		ops = append(ops, op)
+		return nil
+	}
+	save(t, s, raft.Persist{Entries: entries(1, 5, 1)}, raft.Persist{HardState: hardState(2, "")}, raft.Persist{Entries: entries(6, 9, 2)})
+	if want := []string{"write", "sync"}; !slices.Equal(ops, want) {
+		t.Fatalf("got %v, want %v", ops, want)
+	}
+}
+
 func TestAFailedSyncIsNeverRetried(t *testing.T) {
 	t.Parallel()
 	fsys := NewMemFS()
