@@ -49,11 +49,15 @@ func newSmallDisk(t *testing.T, megabytes int) *smallDisk {
 	return &smallDisk{t, mount, cmd.Process.Pid}
 }
 
+// inside returns the command that runs a program where the disk is.
+func (d *smallDisk) inside(program string) []string {
+	return []string{"nsenter", "--user", "--mount", "--preserve-credentials", "-t", strconv.Itoa(d.holder), program}
+}
+
 // serve starts a server whose data is on the disk.
 func (d *smallDisk) serve(args ...string) testServer {
 	d.t.Helper()
-	inside := []string{"nsenter", "--user", "--mount", "--preserve-credentials", "-t", strconv.Itoa(d.holder), os.Args[0]}
-	return serveBy(d.t, inside, filepath.Join(d.mount, "data"), "n1", append([]string{"--bootstrap"}, args...)...)
+	return serveBy(d.t, d.inside(os.Args[0]), filepath.Join(d.mount, "data"), "n1", append([]string{"--bootstrap"}, args...)...)
 }
 
 // path returns where a file of the disk is found from outside.
@@ -173,4 +177,19 @@ func TestSnapshotThatDoesNotFitStopsNothing(t *testing.T) {
 	expect(t, clientOf(t, s), "short", "again")
 	expect(t, clientOf(t, s), "99", strings.Repeat("x", 64<<10))
 	s.stop()
+}
+
+// TestReadOnlyDiskIsRefused: before a port opens.
+func TestReadOnlyDiskIsRefused(t *testing.T) {
+	t.Parallel()
+	d := newSmallDisk(t, 16)
+	d.serve().stop()
+	launchBy(t, d.inside("mount"), "-o", "remount,ro", d.mount).exits(0)
+	p := launchBy(t, d.inside(os.Args[0]), "serve", "--id", "n1", "--data-dir", filepath.Join(d.mount, "data"),
+		"--rpc-addr", "127.0.0.1:0", "--serf-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0")
+	p.exits(1)
+	wants(t, p.text(), d.mount, "read-only file system; ", "make it writable")
+	if strings.Count(p.text(), "\n") != 1 {
+		t.Errorf("it says more than that:\n%s", p.text())
+	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"net"
@@ -223,30 +222,6 @@ func TestFolderThatCannotBeWrittenIsRefused(t *testing.T) {
 		data = "/sys/kernel" // a folder in which not even root may create a file
 	}
 	wants(t, fails(t, "--data-dir", data), data, "permission denied")
-}
-
-func TestDamagedFolderIsRefused(t *testing.T) {
-	t.Parallel()
-	data := dir(t)
-	s := serveOn(t, data, "n1", "--bootstrap")
-	c := clientOf(t, s)
-	for range 5 {
-		put(t, c, "key", "value")
-	}
-	s.stop()
-	segments, err := filepath.Glob(filepath.Join(data, "log-*"))
-	if err != nil || len(segments) == 0 {
-		t.Fatalf("no log in %s: %v", data, err)
-	}
-	text, err := os.ReadFile(segments[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	text[bytes.Index(text, []byte("value"))]++ // the first of five: valid records follow
-	if err := os.WriteFile(segments[0], text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	wants(t, fails(t, "--data-dir", data), segments[0], "offset", "remove it from the cluster")
 }
 
 func TestFolderOfAnotherNameIsRefused(t *testing.T) {

@@ -4,66 +4,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"kvorum/rpc/client"
 )
-
-// trio is three servers of one cluster.
-type trio struct {
-	t       *testing.T
-	data    [3]string
-	servers [3]testServer
-	args    []string
-}
-
-func startTrio(t *testing.T, args ...string) *trio {
-	t.Helper()
-	c := &trio{t: t, args: append([]string{"--bootstrap-expect", "3"}, args...)}
-	for i := range c.servers {
-		c.data[i] = dir(t)
-		c.start(i)
-	}
-	c.ready()
-	return c
-}
-
-// start starts a server at addresses that are new; it finds the others by any that runs.
-func (c *trio) start(i int) {
-	c.t.Helper()
-	args := c.args
-	for _, s := range c.servers {
-		if s.program != nil && s.dying().Err() == nil {
-			args = append([]string{"--join", s.serfAddr}, args...)
-		}
-	}
-	c.servers[i] = serveOn(c.t, c.data[i], fmt.Sprintf("n%d", i+1), args...)
-}
-
-func (c *trio) ready() {
-	c.t.Helper()
-	for _, s := range c.servers {
-		eventually(c.t, s.rpcAddr+" is ready", s.ready)
-	}
-}
-
-// client returns a client of these servers.
-func (c *trio) client(servers ...int) *client.Client {
-	c.t.Helper()
-	var addresses []string
-	for _, i := range servers {
-		addresses = append(addresses, c.servers[i].rpcAddr)
-	}
-	all, err := client.New(addresses)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() { all.Close() })
-	return all
-}
 
 // leader returns the number of the server that leads.
 func (c *trio) leader() (leader int) {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -15,19 +14,6 @@ import (
 
 // sweep is how many positions the sweeps of crash points kill at, in percent of all.
 var sweep = flag.Int("sweep", 10, "percent of the crash points that are tried")
-
-// quick makes a server elect itself soon after its start.
-var quick = []string{"--heartbeat-interval", "20ms", "--election-timeout", "100ms"}
-
-// dying returns a context that ends with the process.
-func (p *program) dying() context.Context {
-	ctx, cancel := context.WithCancel(p.t.Context())
-	go func() {
-		<-p.exited
-		cancel()
-	}()
-	return ctx
-}
 
 // crashPoint is a kind of position at which a process is killed: as it enters a
 // system call, so that the call does not happen.
