@@ -26,13 +26,12 @@ var (
 // All of its log counts: what was acknowledged is somewhere in the logs of a
 // majority, and nobody is left to tell how much of this one that is.
 type Survivor struct {
-	Identity  wal.Identity
-	HardState raft.HardState
-	Snapshot  raft.EntryID       // the last entry that its snapshot covers
-	Last      raft.EntryID       // the last entry of its log
-	Config    raft.Configuration // the latest in its log
-	storage   *wal.Store
-	state     *kv.Store
+	Identity wal.Identity
+	Snapshot raft.EntryID       // the last entry that its snapshot covers
+	Last     raft.EntryID       // the last entry of its log
+	Config   raft.Configuration // the latest in its log
+	storage  *wal.Store
+	state    *kv.Store
 }
 
 // OpenSurvivor opens the folder of a server that does not run. It changes no more
@@ -56,7 +55,7 @@ func (s *Survivor) load() error {
 	if err != nil {
 		return err
 	}
-	s.HardState, s.Snapshot, s.Config = saved.HardState, saved.Snapshot.ID(), saved.Snapshot.Config
+	s.Snapshot, s.Config = saved.Snapshot.ID(), saved.Snapshot.Config
 	if s.Last = s.Snapshot; s.Last.Index > 0 {
 		r, err := s.storage.OpenSnapshot(saved.Snapshot)
 		if err != nil {

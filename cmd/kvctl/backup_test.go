@@ -129,7 +129,7 @@ func TestABackupWaitsForTheFirstAnswerOnly(t *testing.T) {
 		return nil
 	})
 	file := filepath.Join(t.TempDir(), "b")
-	if got := at(t, c, "", "backup", file, "--timeout", "50ms"); got.code != exitFailed || !strings.Contains(got.stderr, "no answer within 50ms") {
+	if got := at(t, c, "", "backup", file, "--timeout", "1s"); got.code != exitFailed || !strings.Contains(got.stderr, "no answer within 1s") {
 		t.Errorf("got %+v", got)
 	}
 	close(waiting)
