@@ -142,7 +142,7 @@ func TestAFailedWriteSaysWhetherItMayHaveHappened(t *testing.T) {
 			}
 			return nil
 		})
-		got := at(t, c, "", "set", "k", "v", "--timeout", "100ms")
+		got := at(t, c, "", "set", "k", "v", "--timeout", "2s")
 		if got.code != exitFailed || !strings.Contains(got.stderr, want) {
 			t.Errorf("got %+v, want %s", got, want)
 		}
@@ -204,7 +204,7 @@ func TestAnUnreachableClusterIsSaidToBe(t *testing.T) {
 	t.Parallel()
 	c := clienttest.Start(t, 1)
 	c.Stop(0)
-	got := at(t, c, "", "set", "k", "v", "--timeout", "100ms")
+	got := at(t, c, "", "set", "k", "v", "--timeout", "2s")
 	for _, want := range []string{"no server could be reached", "connection refused", "nothing was changed", "--servers " + c.Addr(0)} {
 		if !strings.Contains(got.stderr, want) {
 			t.Errorf("%q is not in %q", want, got.stderr)
