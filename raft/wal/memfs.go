@@ -45,6 +45,9 @@ type memData struct {
 type memWrite struct {
 	off int64
 	p   []byte
+	// lost: a Sync has failed since. As on Linux the next one does not write it
+	// again, and succeeds, while reads go on to return it.
+	lost bool
 }
 
 type memFile struct {
@@ -274,7 +277,7 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	f.data.cached = writeAt(f.data.cached, p, off)
-	f.data.writes = append(f.data.writes, memWrite{off, slices.Clone(p)})
+	f.data.writes = append(f.data.writes, memWrite{off: off, p: slices.Clone(p)})
 	return len(p), nil
 }
 
@@ -282,10 +285,15 @@ func (f *memFile) Sync() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	if err := f.fs.before("sync", f.name); err != nil {
+		for i := range f.data.writes {
+			f.data.writes[i].lost = true
+		}
 		return err
 	}
 	for _, w := range f.data.writes {
-		f.data.durable = writeAt(f.data.durable, w.p, w.off)
+		if !w.lost {
+			f.data.durable = writeAt(f.data.durable, w.p, w.off)
+		}
 	}
 	f.data.writes = nil
 	return nil

@@ -18,7 +18,8 @@ type replay struct {
 	base      raft.Index // entries begin after it
 	entries   []raft.Entry
 	terms     terms
-	ended     bool // the segment says that the log goes on in another
+	ended     bool  // the segment says that the log goes on in another
+	newest    int64 // where the last record of the segment begins
 }
 
 func (r *replay) last() raft.Index { return r.base + raft.Index(len(r.entries)) }
@@ -108,7 +109,7 @@ func (l *log) replayAll(numbers []uint64, snapshot raft.Index, logger *slog.Logg
 	l.current = head{r.hardState, r.last()}
 	l.synced = l.current
 	l.terms = r.terms
-	return r, l.cutTail(content, logger)
+	return r, l.cutTail(content, r.newest, logger)
 }
 
 // replaySegment returns the content of the segment, in buffer if it fits, and
@@ -155,6 +156,7 @@ func (l *log) replayContent(r *replay, number uint64, content []byte) error {
 		if r.ended {
 			break
 		}
+		r.newest = at.offset
 		at.offset += recordHeaderSize + int64(len(payload))
 	}
 	if at.offset == segmentHeaderSize {
@@ -203,9 +205,11 @@ func (l *log) isEmpty() (bool, error) {
 }
 
 // cutTail zeroes what follows the last record of the last segment, if that is
-// a torn write. It syncs in any case: a process that was killed may have left a
-// record in the page cache only, which we must not count on before it is durable.
-func (l *log) cutTail(content []byte, logger *slog.Logger) error {
+// a torn write. In any case it writes the last record, at newest, again and syncs:
+// a process that was killed, or whose sync failed, may have left it in the page cache
+// only, and we must not count on it before it is durable. After a sync that failed
+// the system takes it for written, so that another alone would do nothing.
+func (l *log) cutTail(content []byte, newest int64, logger *slog.Logger) error {
 	if tail := content[l.end:]; !allZero(tail) {
 		file := l.path(l.last().number)
 		if next, found := findRecord(content, place{l.incarnation, l.last().number, l.end}); found {
@@ -215,6 +219,9 @@ func (l *log) cutTail(content []byte, logger *slog.Logger) error {
 		if err := writeZeros(l.file, l.end, int64(len(content))); err != nil {
 			return err
 		}
+	}
+	if _, err := l.file.WriteAt(content[newest:l.end], newest); err != nil {
+		return err
 	}
 	return l.file.Sync()
 }

@@ -319,3 +319,34 @@ func TestAFailedSyncIsNeverRetried(t *testing.T) {
 		}
 	}
 }
+
+// After a failed sync the kernel takes what it could not write for written: a restart
+// reads it, and a sync does not make it durable. The server goes on from it, so it is
+// written again, or a power cut would leave a gap in the log.
+func TestWhatAFailedSyncLeftIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	fsys := NewMemFS()
+	s := open(t, fsys, "d")
+	fsys.Before = func(op, _ string) error {
+		if op != "sync" {
+			return nil
+		}
+		fsys.Before = nil
+		return errors.New("broken disk")
+	}
+	if err := s.Save([]raft.Persist{{HardState: hardState(1, "n1")}}); err == nil {
+		t.Fatal("no error")
+	}
+	fsys.Kill()
+	s = open(t, fsys, "d")
+	if saved, err := s.Load(); err != nil || saved.HardState.CurrentTerm != 1 {
+		t.Fatalf("the restart reads %+v, %v", saved.HardState, err)
+	}
+	if err := s.Save([]raft.Persist{{HardState: hardState(2, "n2")}}); err != nil {
+		t.Fatal(err)
+	}
+	fsys.Crash(func() bool { return false })
+	if saved, err := open(t, fsys, "d").Load(); err != nil || saved.HardState != *hardState(2, "n2") {
+		t.Errorf("after a power cut: %+v, %v", saved.HardState, err)
+	}
+}
