@@ -30,16 +30,10 @@ func (r *Raft) Propose(command []byte) (EntryID, error) {
 	case r.leader.transferee != None:
 		// 1. The prior leader stops accepting new client requests (thesis §3.10).
 		return EntryID{}, ErrTransferring
-	case r.isBusy():
+	case r.log.fills(r.cfg.MaxUncommitted, r.commitIndex+1, r.log.lastIndex()):
 		return EntryID{}, ErrBusy
 	}
 	return r.appendAsLeader(Entry{Command: command}), nil
-}
-
-func (r *Raft) isBusy() bool {
-	limit, lo, hi := r.cfg.MaxUncommitted, r.commitIndex+1, r.log.lastIndex()
-	return limit.Entries > 0 && hi-r.commitIndex >= Index(limit.Entries) ||
-		limit.Bytes > 0 && r.log.size(lo, hi) >= limit.Bytes
 }
 
 // pendingRead waits for a round of heartbeats to confirm that no newer leader

@@ -1,21 +1,5 @@
 package raft
 
-// candidateState is the volatile state of a candidate or pre-candidate.
-type candidateState struct {
-	votes map[ServerID]bool
-}
-
-func (c candidateState) clone(config Configuration) candidateState {
-	if c.votes == nil {
-		return c
-	}
-	votes := map[ServerID]bool{}
-	for _, id := range config.Servers() {
-		votes[id] = c.votes[id]
-	}
-	return candidateState{votes}
-}
-
 // startPreVote asks the others whether they would vote for us: a candidate only
 // increments its term if it first learns from a majority of the cluster that
 // they would be willing to grant the candidate their votes (thesis §9.6).
@@ -37,7 +21,7 @@ func (r *Raft) startPreVote() {
 	r.tracef("election timeout: would we win term %d?", r.currentTerm+1)
 	// Followers discard the leader's identity when starting a new election (thesis §6.2).
 	r.role, r.leaderID = PreCandidate, None
-	r.candidate = candidateState{votes: map[ServerID]bool{r.cfg.ID: true}}
+	r.votes = []ServerID{r.cfg.ID}
 	last := r.log.last()
 	r.broadcast(RequestPreVote{NextTerm: r.currentTerm + 1, LastLogIndex: last.Index, LastLogTerm: last.Term})
 }
@@ -51,7 +35,7 @@ func (r *Raft) startElection() {
 	r.resetElectionTimer()
 	r.tracef("standing for term %d", r.currentTerm)
 	r.role, r.leaderID = Candidate, None
-	r.candidate = candidateState{votes: map[ServerID]bool{r.cfg.ID: true}}
+	r.votes = []ServerID{r.cfg.ID}
 	last := r.log.last()
 	r.broadcast(RequestVote{LastLogIndex: last.Index, LastLogTerm: last.Term})
 }
@@ -113,20 +97,23 @@ func (r *Raft) handleRequestVote(m Message, req RequestVote) {
 }
 
 // isUpToDate is the election restriction: candidate's log is at least as
-// up-to-date as ours (§5.4.1).
+// up-to-date as ours. If the logs have last entries with different terms, then the
+// log with the later term is more up-to-date; if they end with the same term, then
+// whichever log is longer is (§5.4.1).
 func (r *Raft) isUpToDate(candidate EntryID) bool {
-	return compareUpToDate(candidate, r.log.last()) >= 0
+	ours := r.log.last()
+	return candidate.Term > ours.Term || candidate.Term == ours.Term && candidate.Index >= ours.Index
 }
 
 func (r *Raft) handleRequestPreVoteResponse(m Message, resp RequestPreVoteResponse) {
-	if r.role == PreCandidate && resp.NextTerm == r.currentTerm+1 {
-		r.candidate.votes[m.From] = resp.VoteGranted
+	if r.role == PreCandidate && resp.NextTerm == r.currentTerm+1 && resp.VoteGranted {
+		r.votes = append(r.votes, m.From)
 	}
 }
 
 func (r *Raft) handleRequestVoteResponse(m Message, resp RequestVoteResponse) {
-	if r.role == Candidate {
-		r.candidate.votes[m.From] = resp.VoteGranted
+	if r.role == Candidate && resp.VoteGranted {
+		r.votes = append(r.votes, m.From)
 	}
 }
 

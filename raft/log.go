@@ -70,18 +70,19 @@ func (l *log) slice(lo, hi Index) []Entry {
 }
 
 // size returns how many bytes the entries from lo to hi count.
-func (l *log) size(lo, hi Index) int {
-	if lo > hi {
-		return 0
-	}
-	return l.sizeUpTo(hi) - l.sizeUpTo(lo-1)
-}
+func (l *log) size(lo, hi Index) int { return l.sizeUpTo(hi) - l.sizeUpTo(lo-1) }
 
 func (l *log) sizeUpTo(i Index) int {
 	if i <= l.base.Index {
 		return l.floor
 	}
 	return l.sizes[i-l.firstIndex()]
+}
+
+// fills reports whether the entries from lo to hi leave no room for another.
+func (l *log) fills(limit Limit, lo, hi Index) bool {
+	return limit.Entries > 0 && hi+1-lo >= Index(limit.Entries) ||
+		limit.Bytes > 0 && l.size(lo, hi) >= limit.Bytes
 }
 
 // within returns the largest hi such that the entries from lo to hi respect

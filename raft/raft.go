@@ -56,10 +56,10 @@ type Raft struct {
 	config      Configuration
 	configIndex Index
 
-	role      Role
-	leaderID  ServerID // so follower can redirect clients
-	candidate candidateState
-	leader    leaderState
+	role     Role
+	leaderID ServerID   // so follower can redirect clients
+	votes    []ServerID // who grants a candidate its vote, or a pre-candidate the prospect of it
+	leader   leaderState
 
 	elapsed int // ticks since the election timer was reset; on a leader, since it last checked its quorum
 	timeout int // election timeout drawn for this round
@@ -172,7 +172,7 @@ func (r *Raft) becomeFollower(term Term, leader ServerID) {
 		r.resetElectionTimer()
 	}
 	r.role, r.leaderID = Follower, leader
-	r.candidate, r.leader = candidateState{}, leaderState{}
+	r.votes, r.leader = nil, leaderState{}
 }
 
 // resetElectionTimer: election timeouts are chosen randomly from a fixed interval (§5.2).
@@ -235,9 +235,9 @@ func (r *Raft) Clone() *Raft {
 	c := *r
 	c.log.entries, c.log.sizes = slices.Clip(c.log.entries), slices.Clip(c.log.sizes)
 	c.log.configs = slices.Clip(c.log.configs)
-	c.batches = slices.Clone(r.batches)
+	c.votes, c.batches = slices.Clone(r.votes), slices.Clone(r.batches)
 	c.out.Messages, c.out.Trace = slices.Clone(r.out.Messages), slices.Clone(r.out.Trace)
 	c.out.Persist.Messages, c.out.Reads = slices.Clone(r.out.Persist.Messages), slices.Clone(r.out.Reads)
-	c.candidate, c.leader = r.candidate.clone(r.config), r.leader.clone(r.tracked())
+	c.leader = r.leader.clone(r.tracked())
 	return &c
 }

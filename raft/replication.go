@@ -54,8 +54,7 @@ func (r *Raft) becomeLeader() {
 	r.tracef("elected leader of term %d", r.currentTerm)
 	r.role, r.leaderID = Leader, r.cfg.ID
 	r.elapsed = 0
-	r.candidate = candidateState{}
-	r.leader = leaderState{}
+	r.votes, r.leader = nil, leaderState{}
 	r.trackServers()
 	// A leader has all committed entries, but does not know which those are.
 	// To find out, it commits a blank no-op entry at the start of its term (§8).
@@ -165,16 +164,13 @@ func (r *Raft) sendAppendEntries(to ServerID, p *progress) {
 // hasRoom reports whether there are entries to send and the follower's window
 // has room for them. A probe is one AppendEntries at a time.
 func (r *Raft) hasRoom(p *progress) bool {
-	last, limit := p.nextIndex-1, r.cfg.MaxInflight
 	switch {
 	case p.nextIndex > r.log.lastIndex():
 		return false
 	case p.probing:
 		return !p.waiting
-	case limit.Entries > 0 && last-p.matchIndex >= Index(limit.Entries):
-		return false
 	}
-	return limit.Bytes == 0 || r.log.size(p.matchIndex+1, last) < limit.Bytes
+	return !r.log.fills(r.cfg.MaxInflight, p.matchIndex+1, p.nextIndex-1)
 }
 
 // handleAppendEntries is the AppendEntries receiver of Figure 2. It accepts a leader

@@ -1,5 +1,7 @@
 package raft
 
+import "slices"
+
 // rules applies the Rules for Servers that do not wait for a
 // message or a tick. Handlers only record what they learn; every decision
 // that depends on it is made here, in one place and one order, so that no
@@ -31,7 +33,7 @@ func (r *Raft) hasWon() bool {
 		if id == r.cfg.ID && r.role == Candidate && r.durable != r.hardState() {
 			return false
 		}
-		return r.candidate.votes[id]
+		return slices.Contains(r.votes, id)
 	})
 }
 

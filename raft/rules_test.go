@@ -41,7 +41,7 @@ var rules = []struct{ sections, words, at, shownBy string }{
 	{"§5.4.1", "candidate's log is at least as up-to-date as ours",
 		"Raft.isUpToDate", "TestElectionRestriction"},
 	{"§5.4.1", "whichever log is longer is",
-		"compareUpToDate", "TestElectionRestriction"},
+		"Raft.isUpToDate", "TestElectionRestriction"},
 
 	// Figure 2: Rules for Servers.
 	{"Figure 2, §5.3", "if commitIndex > lastApplied: increment lastApplied, apply log[lastApplied] to state machine",

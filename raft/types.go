@@ -1,7 +1,5 @@
 package raft
 
-import "cmp"
-
 type (
 	// ServerID names a server for all time; None is no server. A server that
 	// lost its disk is another server, and must come with another ServerID.
@@ -71,13 +69,6 @@ type Saved struct {
 // recommends, but that of a snapshot of nothing. Each founder starts from it.
 func Bootstrap(voters ...ServerID) Saved {
 	return Saved{Snapshot: SnapshotMeta{Config: Configuration{Voters: voters}}}
-}
-
-// compareUpToDate decides which of two logs is more up-to-date: if the logs
-// have last entries with different terms, then the log with the later term is; if
-// they end with the same term, then whichever log is longer is (§5.4.1).
-func compareUpToDate(a, b EntryID) int {
-	return cmp.Or(cmp.Compare(a.Term, b.Term), cmp.Compare(a.Index, b.Index))
 }
 
 // prng is splitmix64: a generator small enough to be copied with the server.
