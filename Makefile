@@ -33,7 +33,7 @@ test: ## every test (2 min)
 race: ## the tests of everything with goroutines, under the race detector (90 s)
 	go test -race $(CONCURRENT)
 
-durability: ## watch, kill and cut the power of real servers, and fail their disks (needs strace; 35 s)
+durability: ## watch, kill and cut the power of real servers, and fail their disks (needs strace; 40 s)
 	go test -count=1 -tags strace -run '$(ON_STRACE)' -v ./cmd/kvorum
 
 sweep: ## the same, killed at every one of 300 system calls instead of some (needs strace; 2 min)
