@@ -162,10 +162,13 @@ func (n *Node) snap(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, job.state)
-		if err != nil {
+		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, unhurried{ctx, job.state})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
 			n.log.Error("snapshot failed; the log is kept", "index", job.meta.LastIncludedIndex, "err", err)
-		} else {
+		default:
 			n.stateBytes.Store(bytes)
 			n.log.Info("wrote snapshot", "index", job.meta.LastIncludedIndex, "bytes", bytes)
 			select {
