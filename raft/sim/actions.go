@@ -97,6 +97,7 @@ func doomOne(c *cluster, r *rand.Rand) {
 }
 
 func crashAll(c *cluster, r *rand.Rand) {
+	c.counts[AllCrashed]++
 	for _, s := range c.servers {
 		c.crash(s, r, around(r, c.mix.downTime))
 	}

@@ -23,6 +23,14 @@ func failDisk(c *cluster, r *rand.Rand) {
 	}
 }
 
+// mayFailSnapshot lets a disk fail, at times, just when a snapshot is written: that
+// takes a few operations of many, which a failure seldom meets by chance.
+func (c *cluster) mayFailSnapshot(s *server) {
+	if c.phase == chaos && c.mix.diskError > 0 && s.disk.fault == nil && chance(c.machines, 30) {
+		s.disk.fault, s.disk.operations = oneOf[error](c.machines, syscall.EIO, syscall.ENOSPC), 1+c.machines.IntN(4)
+	}
+}
+
 // damageOne crashes a server and damages its disk.
 func damageOne(c *cluster, r *rand.Rand) {
 	s := c.any(r)

@@ -143,6 +143,7 @@ func (c *cluster) saveSnapshot(s *server) {
 	m.saving = job
 	c.later(s, around(c.machines, c.snapshotTime()), func() {
 		m.saving = nil
+		c.mayFailSnapshot(s)
 		if _, err := s.disk.store.WriteSnapshot(job.meta, job.state); err != nil {
 			c.tracef("%s has no new snapshot: %v", s, err)
 			c.counts[SnapshotFailed]++

@@ -58,7 +58,7 @@ func drawMix(r *rand.Rand, short bool) mix {
 		partition: oneOf(r, 0, 20*t, 6*t), stall: oneOf(r, 0, 0, 10*t),
 		reconfigure: oneOf(r, 0, 15*t, 3*t), transfer: oneOf(r, 0, 0, 10*t), gossip: 5 * t,
 		diskError: oneOf(r, 0, 0, 20*t), damage: oneOf(r, 0, 0, 30*t), replace: oneOf(r, 0, 10*t),
-		intrude: oneOf(r, 0, 20*t), clockCommand: oneOf(r, 0, 0, 15*t),
+		intrude: oneOf(r, 0, 20*t), clockCommand: oneOf(r, 0, 15*t),
 	}
 	m.clients, m.keys = 1+r.IntN(6), 1+r.IntN(6)
 	m.servers = 1 + r.IntN(7)

@@ -79,8 +79,10 @@ func (c *cluster) send(s *server, m raft.Message) {
 func (c *cluster) carry(p packet, d time.Duration) {
 	switch {
 	case !c.network.reaches(p.from, p.to):
+		c.counts[LinkCut]++
 		c.tell(&p, "lost: the link is cut")
 	case c.phase == chaos && chance(c.network.rand, c.mix.drop):
+		c.counts[Dropped]++
 		c.tell(&p, "lost: dropped")
 	default:
 		c.tell(&p)
@@ -120,6 +122,9 @@ func (c *cluster) deliver(p *packet) {
 		c.tell(p, "lost: "+p.to.String()+" cannot store which cluster it is in")
 	default:
 		c.tell(p, "arrives")
+		if _, term, _ := p.to.raft.Leadership(); p.Term < term {
+			c.counts[FromEarlierTerm]++
+		}
 		if _, ok := p.Body.(raft.TimeoutNow); ok {
 			p.to.asked = p.Term
 		}

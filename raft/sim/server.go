@@ -158,6 +158,7 @@ func (c *cluster) mayCrash(s *server) bool {
 	if s.doom.effects--; s.doom.effects > 0 {
 		return false
 	}
+	c.counts[CrashBetween]++
 	c.crash(s, s.doom.rand, s.doom.down)
 	return true
 }

@@ -1,6 +1,10 @@
 package sim
 
-import "kvorum/raft"
+import (
+	"slices"
+
+	"kvorum/raft"
+)
 
 // Situation is something that tests show nothing without.
 type Situation string
@@ -11,6 +15,7 @@ const (
 	LeaderSteppedDown   Situation = "leader stepped down in its own term"
 	StuckDiskDeposed    Situation = "leader with a stuck disk stepped down"
 	PauseDeposed        Situation = "leader deposed while it was paused"
+	RemovedSteppedDown  Situation = "leader that was removed stepped down"
 	Truncated           Situation = "entries replaced"
 	Figure8             Situation = "Figure 8: old entry on a majority, not committed"
 	SnapshotSent        Situation = "snapshot sent"
@@ -21,6 +26,9 @@ const (
 	SnapshotFailed      Situation = "snapshot not written: disk error"
 	ConfigProposed      Situation = "membership change begun"
 	ConfigAcrossLeaders Situation = "membership change across a leader change"
+	LearnerPromoted     Situation = "learner became a voter"
+	CrashBetween        Situation = "crash between two effects"
+	AllCrashed          Situation = "all servers crashed at once"
 	CrashBeforeDurable  Situation = "crash before durable"
 	CrashBeforeSync     Situation = "crash between write and sync"
 	CrashInRecovery     Situation = "crash during recovery"
@@ -30,7 +38,10 @@ const (
 	Replaced            Situation = "lost server replaced by a new incarnation"
 	Readmitted          Situation = "new incarnation became a voter"
 	GroupCommit         Situation = "batches shared an fsync"
+	Dropped             Situation = "message dropped"
+	LinkCut             Situation = "message lost where the link is cut"
 	Duplicated          Situation = "message duplicated"
+	FromEarlierTerm     Situation = "message of an earlier term arrived"
 	ForeignRefused      Situation = "other cluster refused"
 	PreVoteRefused      Situation = "pre-vote refused"
 	Transferred         Situation = "leadership transferred"
@@ -50,11 +61,14 @@ const (
 // Situations lists them all.
 func Situations() []Situation {
 	return []Situation{
-		LeaderChanged, LeaderSteppedDown, StuckDiskDeposed, PauseDeposed, Truncated, Figure8, SnapshotSent, SnapshotInstalled, InstallInterrupted, InstallResumed, GarbledSentAgain, SnapshotFailed,
-		ConfigProposed, ConfigAcrossLeaders, CrashBeforeDurable, CrashBeforeSync, CrashInRecovery, UnsyncedSurvived,
-		DiskFailed, DamageRefused, Replaced, Readmitted, GroupCommit, Duplicated, ForeignRefused, PreVoteRefused, Transferred,
-		Acknowledged, Busy, SlotLost, FailedDefinitely, Retried, DedupHit, SessionExpired, ReadAnswered, ReadLost, ReadRetried,
-		CoreWithoutLeader,
+		LeaderChanged, LeaderSteppedDown, StuckDiskDeposed, PauseDeposed, RemovedSteppedDown, Truncated, Figure8,
+		SnapshotSent, SnapshotInstalled, InstallInterrupted, InstallResumed, GarbledSentAgain, SnapshotFailed,
+		ConfigProposed, ConfigAcrossLeaders, LearnerPromoted,
+		CrashBetween, AllCrashed, CrashBeforeDurable, CrashBeforeSync, CrashInRecovery, UnsyncedSurvived,
+		DiskFailed, DamageRefused, Replaced, Readmitted, GroupCommit,
+		Dropped, LinkCut, Duplicated, FromEarlierTerm, ForeignRefused, PreVoteRefused, Transferred,
+		Acknowledged, Busy, SlotLost, FailedDefinitely, Retried, DedupHit, SessionExpired,
+		ReadAnswered, ReadLost, ReadRetried, CoreWithoutLeader,
 	}
 }
 
@@ -84,15 +98,25 @@ func (c *cluster) countElection(s *server, before, after *raft.Status) {
 // later term.
 func (c *cluster) countSteppedDown(after *raft.Status) {
 	c.counts[LeaderSteppedDown]++
-	if after.DiskStuck {
+	switch {
+	case after.DiskStuck:
 		c.counts[StuckDiskDeposed]++
+	case !after.Config.IsVoter(after.ID):
+		c.counts[RemovedSteppedDown]++
 	}
 }
 
-// countMembers counts the later incarnations that a configuration makes voters.
+// countMembers counts the learners, and the later incarnations, that a
+// configuration makes voters.
 func (c *cluster) countMembers(before, after *raft.Configuration) {
 	for _, id := range after.Voters {
-		if s := c.server(id); string(id) != s.name && !before.IsVoter(id) {
+		if before.IsVoter(id) {
+			continue
+		}
+		if slices.Contains(before.Learners, id) {
+			c.counts[LearnerPromoted]++
+		}
+		if string(id) != c.server(id).name {
 			c.counts[Readmitted]++
 		}
 	}
