@@ -162,7 +162,7 @@ func (n *Node) snap(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, unhurried{ctx, job.state})
+		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, unhurried{ctx, job.state, n.isSnapshotWaiting})
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -183,6 +183,9 @@ func (n *Node) snap(ctx context.Context) error {
 		}
 	}
 }
+
+// isSnapshotWaiting reports that the next snapshot is due before the last is written.
+func (n *Node) isSnapshotWaiting() bool { return len(n.jobs) > 0 }
 
 // restore replaces the state machine's state by the snapshot's.
 func (n *Node) restore(s raft.SnapshotMeta) error {

@@ -15,19 +15,21 @@ const (
 )
 
 // unhurried is a state that is written little by little, so that a large snapshot
-// leaves processor and disk to what clients wait for. Writing ends with ctx.
+// leaves processor and disk to what clients wait for; but at once when the next one is
+// due, since the log grows meanwhile. Writing ends with ctx.
 type unhurried struct {
-	ctx   context.Context
-	state io.WriterTo
+	ctx     context.Context
+	state   io.WriterTo
+	nextDue func() bool
 }
 
 // WriteTo implements io.WriterTo.
 func (u unhurried) WriteTo(w io.Writer) (int64, error) {
-	return u.state.WriteTo(&restingWriter{ctx: u.ctx, w: w, since: time.Now()})
+	return u.state.WriteTo(&restingWriter{unhurried: u, w: w, since: time.Now()})
 }
 
 type restingWriter struct {
-	ctx   context.Context
+	unhurried
 	w     io.Writer
 	since time.Time // of working
 }
@@ -36,7 +38,7 @@ type restingWriter struct {
 func (r *restingWriter) Write(p []byte) (int, error) {
 	n, err := r.w.Write(p)
 	worked := time.Since(r.since)
-	if err != nil || worked < restAfter {
+	if err != nil || worked < restAfter || r.nextDue() {
 		return n, err
 	}
 	rest := time.NewTimer(restShare * worked)

@@ -31,12 +31,14 @@ func (d slowWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func never() bool { return false }
+
 func TestASnapshotTakesATenthOfTheTime(t *testing.T) {
 	t.Parallel()
 	for _, piece := range []time.Duration{100 * time.Microsecond, 30 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
 			start := time.Now()
-			n, err := unhurried{t.Context(), pieces(1000)}.WriteTo(slowWriter(piece))
+			n, err := unhurried{t.Context(), pieces(1000), never}.WriteTo(slowWriter(piece))
 			if err != nil || n != 100_000 {
 				t.Fatalf("wrote %d bytes, %v", n, err)
 			}
@@ -47,13 +49,28 @@ func TestASnapshotTakesATenthOfTheTime(t *testing.T) {
 	}
 }
 
+// TestASnapshotHurriesForTheNext: else the log would grow as long as it rests.
+func TestASnapshotHurriesForTheNext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		due := func() bool { return time.Since(start) > time.Second }
+		if _, err := (unhurried{t.Context(), pieces(100), due}).WriteTo(slowWriter(30 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if took, want := time.Since(start), 4*300*time.Millisecond+96*30*time.Millisecond; took != want {
+			t.Errorf("it took %v, want %v: four pieces with rests, and then the others without", took, want)
+		}
+	})
+}
+
 func TestAStopEndsASnapshot(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := unhurried{ctx, pieces(1000)}.WriteTo(slowWriter(30 * time.Millisecond))
+		_, err := unhurried{ctx, pieces(1000), never}.WriteTo(slowWriter(30 * time.Millisecond))
 		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > time.Second+30*time.Millisecond {
 			t.Errorf("got %v after %v, want it to end with the context, after a second", err, took)
 		}
