@@ -5,7 +5,7 @@
 //   - kv.go, reads.go, cluster.go, change.go: the public services of kvorum.v1
 //   - forward.go: a request for the leader goes there, one hop
 //   - errors.go: the error table of the contract
-//   - peers.go, peer.go, snapshot.go: Raft messages and snapshots to other servers
+//   - peers.go, peer.go, snapshot.go, pace.go: Raft messages and snapshots to other servers
 //   - receive.go, validate.go, convert.go: and from them
 //
 // Generated protobuf types stay in here: what is below knows nothing of them.
