@@ -121,7 +121,7 @@ func (r *Raft) handleRequestVoteResponse(m Message, resp RequestVoteResponse) {
 // election timer firing: the target server starts a new election (thesis §3.10).
 // It does not ask for pre-votes first; the others hear the leader, and would refuse.
 func (r *Raft) handleTimeoutNow(m Message) {
-	if m.Term == r.currentTerm && r.role == Follower && r.config.IsVoter(r.cfg.ID) && !r.diskIsStuck() {
+	if m.Term == r.currentTerm && r.config.IsVoter(r.cfg.ID) && !r.diskIsStuck() {
 		r.tracef("%s hands leadership over to us", m.From)
 		r.startElection()
 	}

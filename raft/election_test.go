@@ -235,6 +235,43 @@ func TestALearnerVotesWhenAsked(t *testing.T) {
 	}
 }
 
+// A leader that steps down gives the others a whole election timeout. A candidate
+// that hears of a later term does not: only the leader, and a vote that is granted,
+// reset the election timer (Figure 2, Followers; §5.2).
+func TestSteppingDownResetsALeadersTimerAlone(t *testing.T) {
+	t.Parallel()
+	for role, want := range map[Role]int{Follower: 7, PreCandidate: 7, Candidate: 7, Leader: 0} {
+		r := newServer("abc", nil)
+		r.role, r.elapsed = role, 7
+		if r.becomeFollower(r.currentTerm+1, None); r.elapsed != want {
+			t.Errorf("a %v has waited for 7 ticks, and is a follower for %d", role, r.elapsed)
+		}
+	}
+}
+
+// TimeoutNow (thesis §3.10) is for voters, and comes from the leader of their term.
+func TestOnlyItsLeaderTellsAVoterToStand(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		what   string
+		voters string
+		role   Role
+		term   Term
+		want   Role
+	}{
+		{"a voter, by its leader", "abc", Follower, 3, Candidate},
+		{"by the leader of an earlier term", "abc", Follower, 2, Follower},
+		{"one that is not a voter", "bc", Follower, 3, Follower},
+		{"one that asks for pre-votes", "abc", PreCandidate, 3, Candidate},
+	} {
+		r := newServer(c.voters, func(_ *Config, s *Saved) { s.HardState.CurrentTerm = 3 })
+		r.role = c.role
+		if r.Step(Message{"b", "a", c.term, TimeoutNow{}}); r.role != c.want {
+			t.Errorf("%s: got %v, want %v", c.what, r.role, c.want)
+		}
+	}
+}
+
 // A leader's state is reinitialized after election (Figure 2): a transfer that was
 // under way when it was deposed is not when it leads again (thesis §3.10).
 func TestATransferEndsWithLeadership(t *testing.T) {

@@ -168,8 +168,8 @@ func (r *Raft) becomeFollower(term Term, leader ServerID) {
 		r.currentTerm, r.votedFor = term, None
 		r.answeredRound = 0 // each leader counts its rounds from 1
 	}
-	if r.role != Follower {
-		r.resetElectionTimer()
+	if r.role == Leader {
+		r.resetElectionTimer() // a leader's is the time since it last checked its quorum
 	}
 	r.role, r.leaderID = Follower, leader
 	r.votes, r.leader = nil, leaderState{}

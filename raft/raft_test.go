@@ -190,4 +190,15 @@ func TestACloneSharesNothing(t *testing.T) {
 	if c.commitIndex != c.log.lastIndex() || len(r.leader.reads) != 0 {
 		t.Errorf("the clone did not go on, or the original did: %+v", c.Status())
 	}
+	r = newServer("abcdefg", nil)
+	r.startElection()
+	for _, from := range ids("bc") {
+		r.Step(Message{from, "a", r.currentTerm, RequestVoteResponse{true}})
+	}
+	c = r.Clone()
+	r.Step(Message{"d", "a", r.currentTerm, RequestVoteResponse{true}})
+	c.Step(Message{"e", "a", r.currentTerm, RequestVoteResponse{true}})
+	if fmt.Sprint(r.votes, c.votes) != "[a b c d] [a b c e]" {
+		t.Errorf("got the votes %v, and the clone %v", r.votes, c.votes)
+	}
 }

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Whatever the limits, a follower gets every entry, in order and without holes.
+// Whatever the limits, and they are kept, a follower gets every entry, in order and
+// without holes.
 func TestTheWindowLeavesNoHole(t *testing.T) {
 	t.Parallel()
 	for _, limit := range []Limit{{Entries: 1}, {Entries: 2}, {Bytes: 50}, {Bytes: 700}} {
@@ -18,11 +19,18 @@ func TestTheWindowLeavesNoHole(t *testing.T) {
 		}
 		next := Index(2)
 		for range 30 {
+			var inflight Limit // all is acknowledged, or this would have holes
 			for _, req := range bodies[AppendEntries](settle(r)) {
 				if n := len(req.Entries); n > 1 && limit.Entries > 0 && n > limit.Entries {
 					t.Errorf("%+v: %d entries in one request", limit, n)
 				}
+				full := limit.Entries > 0 && inflight.Entries >= limit.Entries || limit.Bytes > 0 && inflight.Bytes >= limit.Bytes
+				if full && len(req.Entries) > 0 {
+					t.Errorf("%+v: more is sent while %+v is in flight", limit, inflight)
+				}
 				for _, e := range req.Entries {
+					inflight.Entries++
+					inflight.Bytes += e.size()
 					if e.Index != next {
 						t.Fatalf("%+v: got entry %d, want %d", limit, e.Index, next)
 					}
@@ -213,6 +221,25 @@ func TestInstallSnapshotKeepsWhatMayBeNeeded(t *testing.T) {
 		if installed := r.config.String() == config.String(); installed != (c.terms == "[]") {
 			t.Errorf("%s: the configuration is %v", c.name, r.config)
 		}
+	}
+}
+
+// A snapshot arrives together with the news that entries before it are committed. It
+// takes the place of these: the state machine gets the snapshot, once it is durable.
+func TestASnapshotTakesThePlaceOfEntriesNotYetApplied(t *testing.T) {
+	t.Parallel()
+	r := newServer("abc", func(_ *Config, s *Saved) {
+		s.HardState.CurrentTerm, s.Entries = 4, entriesFrom(1, 1, 1, 2, 2)
+	})
+	r.Step(Message{"b", "a", 4, AppendEntries{PrevLogIndex: 4, PrevLogTerm: 2, LeaderCommit: 4, Round: 1}})
+	r.Step(Message{"b", "a", 4, InstallSnapshot{SnapshotMeta{9, 3, Configuration{Voters: ids("ab")}}, 2}})
+	fx := r.Effects()
+	if fx.Restore != nil || len(fx.Committed) > 0 {
+		t.Errorf("before the snapshot is durable: restore %v, apply %v", fx.Restore, fx.Committed)
+	}
+	r.Persisted(fx.Persist.Seq)
+	if fx = r.Effects(); fx.Restore == nil || fx.Restore.LastIncludedIndex != 9 || len(fx.Committed) > 0 || r.lastApplied != 9 {
+		t.Errorf("after: restore %v, apply %v, lastApplied %d", fx.Restore, fx.Committed, r.lastApplied)
 	}
 }
 

@@ -5,7 +5,7 @@ package raft
 // It keeps the last few, at most keep entries of keepBytes bytes in all, so that a
 // follower a little behind need not be sent the snapshot.
 func (r *Raft) Compact(s SnapshotMeta, keep Index, keepBytes int) {
-	if s.LastIncludedIndex <= r.log.snapshot.LastIncludedIndex || s.LastIncludedIndex > r.lastApplied {
+	if s.LastIncludedIndex <= r.log.snapshot.LastIncludedIndex {
 		return // an installed snapshot came first
 	}
 	r.tracef("snapshot up to %d", s.LastIncludedIndex)
