@@ -12,7 +12,6 @@ var powerCuts = map[string]func(change int) bool{
 	"nothing":     func(int) bool { return false },
 	"all":         func(int) bool { return true },
 	"every other": func(change int) bool { return change%2 == 0 },
-	"the others":  func(change int) bool { return change%2 == 1 },
 }
 
 // crashAt starts a server, lets it do what the seed says, and cuts the power

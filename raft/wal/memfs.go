@@ -37,8 +37,8 @@ type nameChange struct {
 
 // memData is the content of a file, whatever its names.
 type memData struct {
-	cached  []byte
-	durable []byte
+	cached  memContent
+	durable memContent
 	writes  []memWrite // since Sync
 }
 
@@ -81,30 +81,22 @@ func (m *MemFS) Crash(keep func() bool) {
 	m.names, m.changes, m.locks = map[string]*memData{}, nil, map[string]*memLock{}
 	for _, name := range slices.Sorted(maps.Keys(m.durable)) {
 		content := m.durable[name].afterCrash(keep)
-		m.names[name] = &memData{cached: slices.Clone(content), durable: content}
+		m.names[name] = &memData{cached: content.clone(), durable: content}
 	}
 	m.durable = maps.Clone(m.names)
 }
 
-func (d *memData) afterCrash(keep func() bool) []byte {
-	content := slices.Clone(d.durable)
+func (d *memData) afterCrash(keep func() bool) memContent {
+	content := d.durable.clone()
 	for _, w := range d.writes {
 		for off, p := w.off, w.p; len(p) > 0; {
 			n := min(len(p), int(sectorSize-off%sectorSize))
 			if keep() {
-				content = writeAt(content, p[:n], off)
+				content.writeAt(p[:n], off)
 			}
 			off, p = off+int64(n), p[n:]
 		}
 	}
-	return content
-}
-
-func writeAt(content, p []byte, off int64) []byte {
-	if end := off + int64(len(p)); end > int64(len(content)) {
-		content = append(content, make([]byte, end-int64(len(content)))...)
-	}
-	copy(content[off:], p)
 	return content
 }
 
@@ -113,7 +105,9 @@ func (m *MemFS) ReadFile(name string) []byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if d := m.names[name]; d != nil {
-		return slices.Clone(d.cached)
+		content := make([]byte, d.cached.size)
+		d.cached.readAt(content, 0) // there are as many
+		return content
 	}
 	return nil
 }
@@ -122,7 +116,8 @@ func (m *MemFS) ReadFile(name string) []byte {
 func (m *MemFS) WriteFile(name string, content []byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	d := &memData{cached: slices.Clone(content), durable: slices.Clone(content)}
+	written := memContent{slices.Clone(content), int64(len(content))}
+	d := &memData{cached: written, durable: written.clone()}
 	m.names[name], m.durable[name] = d, d
 }
 
@@ -260,14 +255,7 @@ func (l *memLock) Close() error {
 func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	if off >= int64(len(f.data.cached)) {
-		return 0, io.EOF
-	}
-	n := copy(p, f.data.cached[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
+	return f.data.cached.readAt(p, off)
 }
 
 func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
@@ -276,7 +264,7 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 	if err := f.fs.before("write", f.name); err != nil {
 		return 0, err
 	}
-	f.data.cached = writeAt(f.data.cached, p, off)
+	f.data.cached.writeAt(p, off)
 	f.data.writes = append(f.data.writes, memWrite{off: off, p: slices.Clone(p)})
 	return len(p), nil
 }
@@ -292,7 +280,7 @@ func (f *memFile) Sync() error {
 	}
 	for _, w := range f.data.writes {
 		if !w.lost {
-			f.data.durable = writeAt(f.data.durable, w.p, w.off)
+			f.data.durable.writeAt(w.p, w.off)
 		}
 	}
 	f.data.writes = nil
@@ -302,7 +290,7 @@ func (f *memFile) Sync() error {
 func (f *memFile) Size() (int64, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	return int64(len(f.data.cached)), nil
+	return f.data.cached.size, nil
 }
 
 func (f *memFile) Close() error { return nil }
