@@ -97,11 +97,14 @@
 // a missing or damaged identity, and one that names no cluster beside a log that
 // was used in one. The error says which file, at what offset, and what to do.
 //
+// The last record may be in the page cache only, where a killed process or a failed
+// sync has left it. So each start writes it again, and syncs, before it counts.
+//
 // What cannot be noticed, here as in any log: damage to the very last record,
 // which looks like a torn write; damage to all records from some point to the
-// end, which look as if they were never written; and files that were put back
-// from an earlier time. So a folder must never be restored from a copy: the
-// server may have voted since. TestDamageIsNoticedOrHarmless counts what damage
+// end, which look as if they were never written; and the newest segment, or the
+// whole folder, put back from an earlier time. So a folder must never be restored
+// from a copy: the server may have voted since. TestDamageIsNoticedOrHarmless counts what damage
 // of every kind comes to. We rely on the disk not to damage a synced sector while
 // it writes the next bytes of the same sector.
 //
