@@ -16,7 +16,7 @@ ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|F
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race durability sweep lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick load clean
+.PHONY: help build run test race durability corruption sweep lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ durability: ## watch, kill and cut the power of real servers, and fail their dis
 
 sweep: ## the same, killed at every one of 300 system calls instead of some (needs strace; 2 min)
 	go test -count=1 -tags strace -run '$(ON_STRACE)' -v ./cmd/kvorum -sweep 100
+
+corruption: ## damage every part of a server's folder, and cut the power before every call: nothing wrong is ever read (3 min)
+	go test -count=1 -v -timeout 30m -run 'TestDamageIsNoticedOrHarmless|TestACrashAtAnyPoint' ./raft/wal -corruption.full
 
 lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (17 s)
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run gofmt -w on:" $$files; exit 1; }
@@ -63,7 +66,7 @@ sim-wasm: ## a seed is the same run when compiled to WebAssembly (needs Node.js;
 mutants: ## break one rule at a time, 66 of them: every time a test must notice (2 min)
 	go run ./cmd/raftlab mutants --all
 
-fuzz: ## each of the 6 fuzz targets in turn for FUZZTIME, 30s unless set (3 min)
+fuzz: ## each of the 8 fuzz targets in turn for FUZZTIME, 30s unless set (5 min)
 	@go vet ./... # a package that does not build would seem to have no targets
 	@go list ./... | while read -r package; do \
 		for target in $$(go test -list '^Fuzz' "$$package" | grep '^Fuzz'); do \
