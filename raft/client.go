@@ -82,8 +82,8 @@ func (r *Raft) startRead(from ServerID, id uint64) {
 }
 
 // TransferLeadership hands leadership to the given voter, or if that is None to
-// the most up-to-date one (thesis §3.10). Meanwhile no proposals are accepted.
-// It is abandoned after an election timeout.
+// the most up-to-date one (thesis §3.10). Meanwhile no proposals are accepted,
+// neither of commands nor of configurations. It is abandoned after an election timeout.
 //
 // Errors: ErrNotLeader; ErrNotVoter.
 func (r *Raft) TransferLeadership(to ServerID) error {

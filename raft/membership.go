@@ -78,12 +78,16 @@ func (c Configuration) hasQuorum(ok func(ServerID) bool) bool {
 // server at a time (thesis §4.1). A change of learners alone is one entry, since the
 // quorums stay the same.
 //
-// Errors: ErrNotLeader; ErrConfigInFlight, try again once the present change,
-// or the first entry of this leader's term, is committed; ErrInvalidConfig.
+// Errors: ErrNotLeader, ask the leader; ErrTransferring, try later; ErrConfigInFlight,
+// try again once the present change, or the first entry of this leader's term, is
+// committed; ErrInvalidConfig.
 func (r *Raft) ProposeConfig(voters, learners []ServerID) (EntryID, error) {
 	switch {
 	case r.role != Leader:
 		return EntryID{}, ErrNotLeader
+	case r.leader.transferee != None:
+		// A change is a client request too, and not accepted meanwhile (thesis §3.10).
+		return EntryID{}, ErrTransferring
 	// A leader does not begin a new change until the previous change's entry has
 	// committed (thesis §4.1) and the configuration is a simple majority (thesis
 	// §4.3); nor, by the correction of 2015, until it has committed an entry of

@@ -8,6 +8,8 @@ var rules = []struct{ sections, words, at, shownBy string }{
 	// Figure 2: State.
 	{"Figure 2", "Updated on stable storage before responding to RPCs",
 		"Raft", "TestWhatWaitsForTheDisk"},
+	{"Figure 2", "so follower can redirect clients",
+		"Raft", "thesis-6.2-check-quorum.txt"},
 	{"Figure 2", "commitIndex increases monotonically",
 		"Raft.commitTo", "TestCommitIndexNeverFalls"},
 	{"Figure 2", "nextIndex is initialized to leader last log index + 1, matchIndex to 0",
@@ -126,6 +128,8 @@ var rules = []struct{ sections, words, at, shownBy string }{
 		"Raft.TransferLeadership", "thesis-3.10-transfer.txt"},
 	{"thesis §3.10", "1. The prior leader stops accepting new client requests",
 		"Raft.Propose", "thesis-3.10-transfer.txt"},
+	{"thesis §3.10", "A change is a client request too, and not accepted meanwhile",
+		"Raft.ProposeConfig", "thesis-3.10-transfer.txt"},
 	{"thesis §3.10", "fully updates the target server's log to match its own",
 		"Raft.advanceTransfer", "thesis-3.10-transfer.txt"},
 	{"thesis §3.10", "then sends a TimeoutNow request to the target server",

@@ -115,8 +115,8 @@ func (n *Node) Propose(ctx context.Context, command []byte) ([]byte, raft.EntryI
 
 // ProposeConfig changes the configuration to the given servers, and returns
 // once that is committed. The caller derived them from the configuration at
-// index from: if that is not the latest any more, nothing changes.
-// Errors: those of raft.ProposeConfig and of Propose.
+// index from: if that is not the latest any more, nothing changes, and the answer
+// is raft.ErrConfigInFlight. Errors: those of raft.ProposeConfig and of Propose.
 func (n *Node) ProposeConfig(ctx context.Context, from raft.Index, voters, learners []raft.ServerID) (raft.EntryID, error) {
 	p := &proposal{done: make(chan error, 1)}
 	err := n.do(ctx, p.done, func() {
