@@ -10,7 +10,9 @@ func (r *Raft) startPreVote() {
 	r.resetElectionTimer()
 	// A server that is not part of its own latest configuration should still
 	// start new elections, as it might still be needed until the C-new entry is
-	// committed (thesis §4.2.2).
+	// committed (thesis §4.2.2). So may a learner that does not know yet that the
+	// entry that made it one is committed: harmlessly, as it needs the votes of a
+	// quorum like anybody, and would step down again in advanceConfig.
 	if !r.config.IsVoter(r.cfg.ID) && r.configIndex <= r.commitIndex {
 		return
 	}
