@@ -72,5 +72,8 @@
 //	thesis §10.2.1 the leader's disk       Raft.promiseIsDurable, Raft.advanceCommitIndex
 //	thesis §10.2.2 pipelining              Raft.sendAppendEntries
 //
+// Of sessions the core knows nothing: a retry may stand twice in the log
+// (testdata/thesis-6.3-sessions.txt), and package kv sees to it that it happens once.
+//
 // A Raft is not safe for concurrent use; package node drives one.
 package raft
