@@ -19,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -55,6 +56,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	turn := flags.Duration("turn", time.Second, "length of a turn")
 	turns := flags.Int("turns", 3, "turns of each system in each row")
 	only := flags.String("only", "", "only the rows whose workload is in this list, such as set,get")
+	at := flags.Int("clients", 0, "only the rows with so many clients; 0: all")
 	report := flags.String("report", "", "also write results.json and plots to this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -68,7 +70,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	b := &bench{out: out, turn: *turn, turns: *turns}
 	rows := plan(*quick)
 	if *only != "" {
-		rows = choose(rows, strings.Split(*only, ","))
+		rows = slices.DeleteFunc(rows, func(r row) bool { return !slices.Contains(strings.Split(*only, ","), r.workload) })
+	}
+	if *at != 0 {
+		rows = slices.DeleteFunc(rows, func(r row) bool { return r.clients != *at })
 	}
 	started := time.Now()
 	if err := b.measure(ctx, *kvorum, *baseline, *dir, rows); err != nil {
@@ -116,16 +121,4 @@ func plan(quick bool) []row {
 		rows = append(rows, row{"set", 1, bytes}, row{"set", 64, bytes}, row{"get", 64, bytes})
 	}
 	return rows
-}
-
-func choose(rows []row, workloads []string) []row {
-	var chosen []row
-	for _, r := range rows {
-		for _, w := range workloads {
-			if r.workload == w {
-				chosen = append(chosen, r)
-			}
-		}
-	}
-	return chosen
 }
