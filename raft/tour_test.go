@@ -13,6 +13,7 @@ import (
 // guide is what TOUR.md and STYLE.md may speak of.
 type guide struct {
 	packages  map[string]source // by folder, from the root
+	programs  map[string]string // the source text of each folder of cmd
 	makefile  string
 	mutations string
 }
@@ -26,7 +27,7 @@ func readGuide(t *testing.T) guide {
 		}
 		return string(text)
 	}
-	g := guide{map[string]source{}, read("../Makefile"), read("mutants/zoo.txt")}
+	g := guide{map[string]source{}, map[string]string{}, read("../Makefile"), read("mutants/zoo.txt")}
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() && strings.HasPrefix(d.Name(), ".") && d.Name() != ".." {
 			return fs.SkipDir
@@ -39,6 +40,12 @@ func readGuide(t *testing.T) guide {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files, _ := filepath.Glob("../cmd/*/*.go")
+	for _, file := range files {
+		if !strings.HasSuffix(file, "_test.go") {
+			g.programs[filepath.Base(filepath.Dir(file))] += read(file)
+		}
+	}
 	return g
 }
 
@@ -49,7 +56,8 @@ var (
 	identifier   = regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)?$`)
 	command      = regexp.MustCompile(`^(make|go) `)
 	goTest       = regexp.MustCompile(`^go test \./(\S+)(?: -run '?([^' ]+)'?)?$`)
-	goRun        = regexp.MustCompile(`^go run \./(\S+)( .*)?$`)
+	goRun        = regexp.MustCompile(`^go run \./(\S+)(?: (.*))?$`)
+	commandLine  = regexp.MustCompile("(?m)(?:^ {4,}|\\$ |`)(?:bin/)?(kvorum|kvctl|kvbench|raftlab) ([^`\n]+)")
 )
 
 // knows reports whether what is written in backquotes, if it is a name or a
@@ -95,7 +103,8 @@ func (g guide) knowsCommand(word string) bool {
 	}
 	if m := goRun.FindStringSubmatch(word); m != nil {
 		_, ok := g.packages[m[1]]
-		return ok
+		name, ours := strings.CutPrefix(m[1], "cmd/")
+		return ok && (!ours || g.knowsLine(name, m[2]))
 	}
 	m := goTest.FindStringSubmatch(word)
 	if m == nil {
@@ -109,6 +118,48 @@ func (g guide) knowsCommand(word string) bool {
 		}
 	}
 	return ok
+}
+
+// knowsLine reports whether a program of cmd has the commands and flags of a line.
+// A command takes arguments if its Use says so; after a flag may come its value.
+func (g guide) knowsLine(program, line string) bool {
+	command, afterFlag := program, false
+	for word := range strings.FieldsSeq(line) {
+		flag, isFlag := strings.CutPrefix(word, "--")
+		use := regexp.MustCompile(`Use: +"` + regexp.QuoteMeta(word) + `[ "]`)
+		takesArguments := regexp.MustCompile(`Use: +"` + command + ` `).MatchString(g.programs[program])
+		switch {
+		case isFlag && flag != "help" && !strings.Contains(g.programs[program], `"`+flag+`"`):
+			return false
+		case isFlag || afterFlag || takesArguments:
+		case use.MatchString(g.programs[program]):
+			command = word
+		default:
+			return false
+		}
+		afterFlag = isFlag
+	}
+	return true
+}
+
+// TestTheReadmeNamesCommandsThatExist: every command line in README.md is one of our
+// programs', with commands and flags that it has.
+func TestTheReadmeNamesCommandsThatExist(t *testing.T) {
+	t.Parallel()
+	g := readGuide(t)
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := commandLine.FindAllStringSubmatch(strings.ReplaceAll(string(text), "\\\n", " "), -1)
+	for _, line := range lines {
+		if !g.knowsLine(line[1], line[2]) {
+			t.Errorf("README.md: there is no `%s %s`", line[1], line[2])
+		}
+	}
+	if len(lines) < 20 {
+		t.Errorf("README.md has only %d command lines", len(lines))
+	}
 }
 
 // TestTheTextsNameWhatExists: every file, declaration, mutation and command in
@@ -135,7 +186,8 @@ func TestTheTextsNameWhatExists(t *testing.T) {
 		}
 	}
 	for _, wrong := range []string{"make nothing", "17 no-such-rule", "raft/rules.go:Raft.Step", "raft/nothing.go", "noSuchName",
-		"go test ./raft -run TestNothing", "go test ./raft -run TestScripts/nothing", "go run ./nothing"} {
+		"go test ./raft -run TestNothing", "go test ./raft -run TestScripts/nothing", "go run ./nothing",
+		"go run ./cmd/raftlab nothing", "go run ./cmd/raftlab wal nothing", "go run ./cmd/raftlab replay 3 --nothing"} {
 		if g.knows(wrong) {
 			t.Errorf("`%s` would not be noticed", wrong)
 		}
