@@ -72,7 +72,7 @@ func startNodes(dir string) (_ *nodes, err error) {
 			return nil, errors.Join(err, n.close())
 		}
 		n.byID[ids[i]] = node.New(node.Config{
-			Raft: raft.Config{ID: ids[i], ElectionTicks: 50, HeartbeatTicks: 5,
+			Raft: raft.Config{ID: ids[i], ElectionTicks: 50, HeartbeatTicks: 5, LazyCommit: true,
 				MaxAppend:      raft.Limit{Entries: 1024, Bytes: 1 << 20},
 				MaxInflight:    raft.Limit{Entries: 4096, Bytes: 8 << 20},
 				MaxUncommitted: raft.Limit{Entries: 16384, Bytes: 64 << 20}, Seed: rand.Uint64()},

@@ -33,6 +33,7 @@ type Config struct {
 	MaxAppend      Limit  // of one AppendEntries
 	MaxInflight    Limit  // sent to a follower and not acknowledged
 	MaxUncommitted Limit  // in the leader's log; Propose returns ErrBusy past it
+	LazyCommit     bool   // a new commitIndex waits for a tick, or for entries or a round to travel with (§5.3)
 	Seed           uint64 // election timeouts are the only random thing in Raft
 	Trace          bool   // say in Effects.Trace why each step did what it did
 }

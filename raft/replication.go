@@ -5,6 +5,7 @@ type leaderState struct {
 	progress  map[ServerID]*progress
 	termStart Index  // the no-op that began this leader's term
 	round     uint64 // the latest round of heartbeats (thesis §6.4)
+	spread    Index  // a commitIndex up to here is worth a message of its own
 	lastRound uint64 // the round at the previous quorum check
 	reads     []pendingRead
 
@@ -104,6 +105,7 @@ func (r *Raft) appendAsLeader(e Entry) EntryID {
 // Departure: a leader looks once in an election timeout, so that up to two may have
 // elapsed before it steps down.
 func (r *Raft) tickLeader() {
+	r.leader.spread = r.commitIndex
 	for _, id := range r.config.Servers() {
 		r.leader.progress[id].silent++
 	}

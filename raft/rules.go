@@ -47,6 +47,9 @@ func (r *Raft) advanceCommitIndex() {
 	if t, _ := r.log.term(n); n > r.commitIndex && t == r.currentTerm {
 		r.commitTo(n)
 	}
+	if !r.cfg.LazyCommit {
+		r.leader.spread = r.commitIndex
+	}
 }
 
 // advanceConfig moves a membership change on once its entry is committed. Once
@@ -71,13 +74,15 @@ func (r *Raft) advanceConfig() {
 }
 
 // advanceReads issues a new round of heartbeats for all reads that have come
-// since the last, and waits for acknowledgments from a majority of the cluster:
-// no newer leader can have existed when the round began (thesis §6.4, step 3).
+// since the last, once that is over, and waits for acknowledgments from a majority
+// of the cluster: no newer leader can have existed when the round began (thesis
+// §6.4, step 3).
 func (r *Raft) advanceReads() {
-	if n := len(r.leader.reads); n > 0 && r.leader.reads[n-1].round > r.leader.round {
-		r.leader.round++
-	}
 	confirmed := r.quorumRound()
+	if n := len(r.leader.reads); n > 0 && r.leader.reads[n-1].round > r.leader.round && confirmed == r.leader.round {
+		r.leader.round++
+		confirmed = r.quorumRound()
+	}
 	for len(r.leader.reads) > 0 && r.leader.reads[0].round <= confirmed {
 		rd := r.leader.reads[0]
 		r.leader.reads = r.leader.reads[1:]
@@ -131,6 +136,6 @@ func (r *Raft) isDue(p *progress) bool {
 	case p.probing:
 		return !p.waiting
 	default:
-		return p.sentCommit < r.commitIndex || r.hasRoom(p)
+		return p.sentCommit < r.leader.spread || r.hasRoom(p)
 	}
 }

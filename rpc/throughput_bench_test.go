@@ -78,7 +78,7 @@ func newLoadedNode(b *testing.B, keys int) loadedNode {
 		b.Fatal(err)
 	}
 	n := loadedNode{node.New(node.Config{
-		Raft:         raft.Config{ID: self, ElectionTicks: 50, HeartbeatTicks: 5, Seed: 1},
+		Raft:         raft.Config{ID: self, ElectionTicks: 50, HeartbeatTicks: 5, LazyCommit: true, Seed: 1},
 		TickInterval: testTick, SnapshotTail: 1,
 		Storage: storage, Transport: nowhere{}, StateMachine: kv.New(),
 	})}

@@ -76,6 +76,7 @@ func (m *member) nodeConfig(id raft.ServerID) node.Config {
 			ID:             id,
 			ElectionTicks:  m.cfg.electionTicks(),
 			HeartbeatTicks: ticksPerHeartbeat,
+			LazyCommit:     true,
 			MaxAppend:      raft.Limit{Entries: 1024, Bytes: 1 << 20},
 			MaxInflight:    raft.Limit{Entries: 4096, Bytes: 8 << 20},
 			MaxUncommitted: raft.Limit{Entries: 16384, Bytes: 64 << 20},

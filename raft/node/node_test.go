@@ -344,6 +344,30 @@ func TestReadsOverASlowNetworkAreAnswered(t *testing.T) {
 	})
 }
 
+// TestReadsOfAFollowerTravelTogether: reads that come while others are under way
+// wait for them, and then share one message to the leader.
+func TestReadsOfAFollowerTravelTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.propose("before")
+		c.setLatency(timeout / 50)
+		f, before := c.follower(), c.sentReads()
+		var readers sync.WaitGroup
+		for range 20 {
+			readers.Go(func() {
+				if _, err := f.Barrier(t.Context()); err != nil {
+					t.Errorf("read on a follower: %v", err)
+				}
+			})
+			time.Sleep(timeout / 500) // in the bubble: ten reads during one message
+		}
+		readers.Wait()
+		if sent := c.sentReads() - before; sent > 3 {
+			t.Errorf("20 reads took %d messages, want at most 3", sent)
+		}
+	})
+}
+
 // TestAbandonedReadsAreForgotten: a client that asks for what will never be
 // applied costs nothing once it has gone.
 func TestAbandonedReadsAreForgotten(t *testing.T) {
@@ -395,6 +419,7 @@ type cluster struct {
 	mu      sync.Mutex // guards what follows, and each server's Node: the wire is used by every server
 	cut     map[raft.ServerID]bool
 	latency time.Duration
+	asked   int // ReadIndexRequests sent
 
 	snapshotBytes int // Config.SnapshotBytes of what is started next
 }
@@ -466,6 +491,12 @@ func (c *cluster) setLatency(l time.Duration) {
 }
 
 // leader returns the leader of the highest term, or nil.
+func (c *cluster) sentReads() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked
+}
+
 func (c *cluster) leader() (best *server) {
 	for _, s := range c.servers {
 		l := s.Leadership()
@@ -542,6 +573,9 @@ type wire struct {
 func (w wire) Send(m raft.Message) {
 	w.c.mu.Lock()
 	defer w.c.mu.Unlock()
+	if _, ok := m.Body.(raft.ReadIndexRequest); ok {
+		w.c.asked++
+	}
 	time.AfterFunc(w.c.latency, func() {
 		w.c.mu.Lock()
 		defer w.c.mu.Unlock()

@@ -346,10 +346,13 @@ func (n *Node) restartReads(age int) {
 	})
 }
 
-// startReads gives raft all reads that have come since the last turn, as one.
+// startReads gives raft all reads that have come since it last did, as one. On a
+// follower they wait while others are under way: the leader can confirm them
+// all in one round, and a message for each turn would only keep it busy.
 func (n *Node) startReads() {
-	if len(n.newReads) == 0 {
-		return // as in most turns
+	role, _, _ := n.raft.Leadership()
+	if len(n.newReads) == 0 || len(n.reads) > 0 && role != raft.Leader {
+		return
 	}
 	if b := (&readBatch{reads: n.newReads}); n.ask(b) {
 		n.reads = append(n.reads, b)

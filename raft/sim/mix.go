@@ -18,6 +18,7 @@ type mix struct {
 	delay, fsync, applyTime, snapshotTime time.Duration // means
 	downTime                              time.Duration
 	heartbeatTicks                        int
+	lazyCommit                            bool
 	maxAppend, maxInflight                raft.Limit
 	maxUncommitted                        raft.Limit
 	snapshotEvery, keep                   raft.Index
@@ -44,7 +45,7 @@ func drawMix(r *rand.Rand, short bool) mix {
 	const t = ElectionTimeout
 	m := mix{
 		delay: oneOf(r, t/100, t/100, t/20, t/3), fsync: oneOf(r, t/200, t/30, t/5), applyTime: oneOf(r, 0, t/100, t/3),
-		snapshotTime: oneOf(r, t/20, t, 5*t), downTime: oneOf(r, t/2, 5*t), heartbeatTicks: oneOf(r, 1, 2, 2),
+		snapshotTime: oneOf(r, t/20, t, 5*t), downTime: oneOf(r, t/2, 5*t), heartbeatTicks: oneOf(r, 1, 2, 2), lazyCommit: r.IntN(2) == 0,
 		maxAppend:      oneOf(r, raft.Limit{}, raft.Limit{Entries: 1}, raft.Limit{Entries: 4}, raft.Limit{Bytes: 250}),
 		maxInflight:    oneOf(r, raft.Limit{}, raft.Limit{Entries: 3}, raft.Limit{Entries: 32, Bytes: 900}),
 		maxUncommitted: oneOf(r, raft.Limit{Entries: 200}, raft.Limit{Entries: 5}, raft.Limit{Bytes: 1500}),
@@ -113,8 +114,8 @@ func (m mix) String() string {
 			rounded(m.delay), rounded(m.fsync), rounded(m.applyTime), rounded(m.snapshotTime), rounded(m.downTime)),
 		fmt.Sprintf("limits: append %s, inflight %s, uncommitted %s", limit(m.maxAppend), limit(m.maxInflight), limit(m.maxUncommitted)),
 		fmt.Sprintf("snapshot: every %d entries, %d kept before it; log segments: %d bytes", m.snapshotEvery, m.keep, m.segmentBytes),
-		fmt.Sprintf("heartbeat: every %d ticks; clocks: right within a factor of %g; ticks missed in a pause come later: %t",
-			m.heartbeatTicks, 1+float64(m.skew)/1000, m.tickBursts),
+		fmt.Sprintf("heartbeat: every %d ticks; commits told lazily: %t; clocks: right within a factor of %g; ticks missed in a pause come later: %t",
+			m.heartbeatTicks, m.lazyCommit, 1+float64(m.skew)/1000, m.tickBursts),
 		"chances: " + strings.Join(chances, ", "),
 		"mean times between actions: " + strings.Join(means, ", "),
 	}, "\n")

@@ -91,7 +91,7 @@ func (c *cluster) start(s *server) {
 		return
 	}
 	config := raft.Config{
-		ID: s.id, ElectionTicks: electionTicks, HeartbeatTicks: c.mix.heartbeatTicks,
+		ID: s.id, ElectionTicks: electionTicks, HeartbeatTicks: c.mix.heartbeatTicks, LazyCommit: c.mix.lazyCommit,
 		MaxAppend: c.mix.maxAppend, MaxInflight: c.mix.maxInflight, MaxUncommitted: c.mix.maxUncommitted,
 		Seed: c.starts.Uint64(), Trace: c.trace != nil,
 	}
