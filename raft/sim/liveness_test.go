@@ -3,6 +3,8 @@ package sim
 import (
 	"testing"
 	"time"
+
+	"kvorum/raft"
 )
 
 // What a leader does in the first moments without faults may come from those
@@ -24,5 +26,32 @@ func TestCalmIsDemandedWhenTheFaultsAreForgotten(t *testing.T) {
 		if c.observer.err != nil {
 			t.Errorf("after %v in which the leader heard nobody: %v", cut, c.observer.err)
 		}
+	}
+}
+
+// A server that fails for good, but starts again and again, may have stood for
+// election right before: when it comes back, it tells the leader of a later term.
+func TestALaterTermOfAServerThatFailedIsNoUnrest(t *testing.T) {
+	t.Parallel()
+	c := newCluster(Options{Seed: 1})
+	c.mix = mix{servers: 3, voters: 3, clients: 1, keys: 1, delay: tickTime / 10, heartbeatTicks: 2,
+		snapshotEvery: 200, segmentBytes: 4 << 10, readPercent: 20}
+	c.create()
+	c.playUntil(20 * ElectionTimeout)
+	c.begin(core)
+	leader := c.observer.leader
+	outsider := c.servers[(leader.number+1)%3]
+	outsider.faulty = true
+	later := leader.seen.Term + 1
+	stood := raft.Persist{HardState: &raft.HardState{CurrentTerm: later, VotedFor: outsider.id}}
+	if err := outsider.disk.store.Save([]raft.Persist{stood}); err != nil {
+		t.Fatal(err)
+	}
+	c.observer.saved(outsider, stood)
+	c.crash(outsider, c.disks, 0)
+	c.after(30*ElectionTimeout, func() { c.start(outsider) })
+	c.demandLiveness([]*server{leader, c.servers[(leader.number+2)%3]})
+	if c.observer.err != nil || c.observer.leader.seen.Term <= later {
+		t.Errorf("the leader hears of term %d: %v leads term %d: %v", later, c.observer.leader, c.observer.leader.seen.Term, c.observer.err)
 	}
 }
