@@ -102,6 +102,24 @@ func TestShortSeedsAreReplayed(t *testing.T) {
 	}
 }
 
+func TestTheNumberOfServersCanBeFixed(t *testing.T) {
+	t.Parallel()
+	for seed := range 4 {
+		code, out, complaints := lab(t, fmt.Sprintf("replay %d --servers 6 --until 1ms", seed))
+		if code != 0 || !strings.Contains(out, " 6 servers, ") || !strings.Contains(out, " n6 starts\n") || strings.Contains(out, " n7 starts\n") {
+			t.Errorf("seed %d: got %d, %q, %q", seed, code, out, complaints)
+		}
+	}
+	if code, out, complaints := lab(t, "sim --servers 1 --seeds 2"); code != 0 || !strings.Contains(out, " seeds=2 ") {
+		t.Errorf("got %d, %q, %q", code, out, complaints)
+	}
+	for _, wrong := range []string{"sim --servers 8", "replay 3 --servers 5 --short"} {
+		if code, _, _ := lab(t, wrong); code != 2 {
+			t.Errorf("%s: got %d", wrong, code)
+		}
+	}
+}
+
 func TestReplayLeavesActionsOut(t *testing.T) {
 	t.Parallel()
 	_, whole, _ := lab(t, "replay 3 --until 4s")

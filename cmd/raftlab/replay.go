@@ -18,7 +18,6 @@ func (l *raftlab) replay() *cobra.Command {
 	var from, until time.Duration
 	var servers []string
 	var drop ranges
-	var short bool
 	cmd := &cobra.Command{
 		Use:   "replay SEED",
 		Short: "Print a run, line by line",
@@ -39,9 +38,9 @@ that is said in the first line. What the network repeats is marked repeated.`,
 	f.DurationVar(&until, "until", 0, "stop at this simulated time; 0: at the end")
 	f.StringSliceVar(&servers, "server", nil, "print only what is about these servers, or about none in particular; `names` as in n1,n2,\nor n1@2: the second n1, after the first lost its disk")
 	f.Var(&drop, "drop", "leave out these actions of clients and faults, by `numbers` as raftlab shrink prints them")
-	f.BoolVar(&short, "short", false, shortRun)
 	return l.simulates(cmd, func(_ *cobra.Command, args []string) error {
-		o := sim.Options{Seed: seedOf(args), Until: until, Drop: drop.numbers, Short: short}
+		o := l.runOf(args)
+		o.Until, o.Drop = until, drop.numbers
 		if err := areServers(servers, o); err != nil {
 			return err
 		}
@@ -58,9 +57,6 @@ that is said in the first line. What the network repeats is marked repeated.`,
 		return nil
 	})
 }
-
-// shortRun is the help of --short.
-const shortRun = "the seed's short run, of three servers for a few seconds, as the Porcupine suite plays it"
 
 // areServers returns an error unless all names are servers' in the run.
 func areServers(names []string, o sim.Options) error {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"kvorum/raft/sim"
 )
 
 // raftlab is one run of the program.
@@ -14,9 +16,10 @@ type raftlab struct {
 	args           []string
 	stdout, stderr io.Writer
 
-	mutant  string // which rule is to be broken first
-	mutated string // which rule this program, compiled for it, breaks
-	begun   bool   // the command line was right, and its command runs
+	run     sim.Options // of which kind the runs are; without a seed
+	mutant  string      // which rule is to be broken first
+	mutated string      // which rule this program, compiled for it, breaks
+	begun   bool        // the command line was right, and its command runs
 }
 
 // usageError is a mistake on the command line that shows only when the command runs.
@@ -50,13 +53,20 @@ Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong usage.`,
 	return root
 }
 
-// simulates makes a body a command's that can run with a broken rule.
+// simulates makes a body a command's that plays runs of l.run's kind, and can do so
+// with a broken rule.
 func (l *raftlab) simulates(cmd *cobra.Command, body func(*cobra.Command, []string) error) *cobra.Command {
+	cmd.Flags().BoolVar(&l.run.Short, "short", false, "play a seed's short run, of three servers for a few seconds, as the Porcupine suite does")
+	cmd.Flags().IntVar(&l.run.Servers, "servers", 0, "play clusters of so many servers, 1 to 7; 0: of as many as the seed draws")
+	cmd.MarkFlagsMutuallyExclusive("short", "servers")
 	cmd.Flags().StringVar(&l.mutant, "mutant", "", "break this `rule` first, a number or name, as in raftlab mutants")
 	cmd.Flags().StringVar(&l.mutated, "mutated", "", "")
 	cmd.Flags().Lookup("mutated").Hidden = true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		l.begun = true
+		if n := l.run.Servers; n < 0 || n > 7 {
+			return usageError{fmt.Errorf("--servers %d: want 1 to 7, or 0", n)}
+		}
 		if l.mutant != "" {
 			return l.runMutated(cmd.Context(), l.mutant, l.args...)
 		}
@@ -76,17 +86,22 @@ func oneSeed(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-func seedOf(args []string) uint64 {
-	seed, _ := strconv.ParseUint(args[0], 10, 64) // oneSeed has looked at it
-	return seed
+// runOf returns the run of the seed that args name.
+func (l *raftlab) runOf(args []string) sim.Options {
+	o := l.run
+	o.Seed, _ = strconv.ParseUint(args[0], 10, 64) // oneSeed has looked at it
+	return o
 }
 
 // hint returns a command line that does something more with a run of this code,
 // wherever in it this program was made.
-func (l *raftlab) hint(command string, seed uint64, short bool) string {
+func (l *raftlab) hint(command string, seed uint64) string {
 	line := fmt.Sprintf("go run ./cmd/raftlab %s %d", command, seed)
-	if short {
+	if l.run.Short {
 		line += " --short"
+	}
+	if l.run.Servers > 0 {
+		line += fmt.Sprintf(" --servers %d", l.run.Servers)
 	}
 	if l.mutated != "" {
 		line += " --mutant " + l.mutated

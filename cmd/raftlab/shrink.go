@@ -14,7 +14,6 @@ import (
 
 func (l *raftlab) shrink() *cobra.Command {
 	var limit time.Duration
-	var short bool
 	cmd := &cobra.Command{
 		Use:   "shrink SEED",
 		Short: "Make a failing run smaller",
@@ -28,11 +27,10 @@ The code as it is has no failing seed that we know of: break a rule with --mutan
 		Args:    oneSeed,
 	}
 	cmd.Flags().DurationVar(&limit, "time", 2*time.Minute, "be content after this long with what was found")
-	cmd.Flags().BoolVar(&short, "short", false, shortRun)
 	return l.simulates(cmd, func(cmd *cobra.Command, args []string) error {
 		ctx, cancel := context.WithTimeout(cmd.Context(), limit)
 		defer cancel()
-		return l.shrinkRun(ctx, sim.Options{Seed: seedOf(args), Short: short})
+		return l.shrinkRun(ctx, l.runOf(args))
 	})
 }
 
@@ -64,7 +62,7 @@ func (l *raftlab) shrinkRun(ctx context.Context, o sim.Options) error {
 		}
 	}
 	fmt.Fprintf(l.stdout, "\nthe last %d of %d lines:\n%s\n\n", len(last), len(trace), strings.Join(last, "\n"))
-	fmt.Fprintf(l.stdout, "replay: %s --until %v", l.hint("replay", o.Seed, o.Short), o.Until)
+	fmt.Fprintf(l.stdout, "replay: %s --until %v", l.hint("replay", o.Seed), o.Until)
 	if len(o.Drop) > 0 {
 		fmt.Fprintf(l.stdout, " --drop %s", &drop)
 	}

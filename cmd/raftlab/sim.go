@@ -17,21 +17,19 @@ func (l *raftlab) sim() *cobra.Command {
 	var base uint64
 	var seeds int
 	var limit time.Duration
-	var short bool
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "Play many seeds, on all cores, until one breaks an invariant",
 		Long: `sim plays one seed after another, on all cores. At the first run that breaks an
 invariant it stops, and says what broke, what happened last, and how to see more.
 It ends with a line of figures.`,
-		Example: "  raftlab sim\n  raftlab sim --time 10m --base 1000000\n  raftlab sim --seeds 500 --mutant half-is-a-quorum",
+		Example: "  raftlab sim\n  raftlab sim --time 10m --base 1000000\n  raftlab sim --servers 5\n  raftlab sim --seeds 500 --mutant half-is-a-quorum",
 		Args:    cobra.NoArgs,
 	}
 	f := cmd.Flags()
 	f.IntVar(&seeds, "seeds", 0, "play so many seeds; 0: as many as there is time for")
 	f.DurationVar(&limit, "time", time.Minute, "stop after this long; 0: when all seeds are played; a minute if neither is given")
 	f.Uint64Var(&base, "base", 1, "the first seed")
-	f.BoolVar(&short, "short", false, "play short runs of three servers, as the Porcupine suite does")
 	return l.simulates(cmd, func(cmd *cobra.Command, _ []string) error {
 		if seeds < 0 || limit < 0 {
 			return usageError{errors.New("--seeds and --time are not negative")}
@@ -39,7 +37,7 @@ It ends with a line of figures.`,
 		if seeds > 0 && !cmd.Flags().Changed("time") {
 			limit = 0
 		}
-		return l.playSeeds(cmd.Context(), sim.Batch{First: base, Seeds: seeds, Short: short}, limit)
+		return l.playSeeds(cmd.Context(), sim.Batch{First: base, Seeds: seeds, Short: l.run.Short, Servers: l.run.Servers}, limit)
 	})
 }
 
@@ -68,10 +66,10 @@ func (l *raftlab) playSeeds(ctx context.Context, b sim.Batch, limit time.Duratio
 	if len(total.Violations) > 0 {
 		first := total.Violations[0]
 		err = fmt.Errorf("seed %d: %w", first.Seed, first.Err)
-		l.report(first, b.Short)
+		l.report(first)
 	}
 	fmt.Fprintln(l.stdout, total.String())
-	if unseen := total.Unseen(); err == nil && !b.Short && total.Seeds >= sim.Telling && len(unseen) > 0 {
+	if unseen := total.Unseen(); err == nil && !b.Short && b.Servers == 0 && total.Seeds >= sim.Telling && len(unseen) > 0 {
 		err = fmt.Errorf("vacuous: in %d seeds, never: %v", total.Seeds, unseen)
 	}
 	return err
@@ -81,8 +79,10 @@ func (l *raftlab) playSeeds(ctx context.Context, b sim.Batch, limit time.Duratio
 const lastLines = 30
 
 // report says what is to know about a run that broke an invariant.
-func (l *raftlab) report(r sim.Result, short bool) {
-	trace := traceOf(sim.Options{Seed: r.Seed, Until: r.Time, Short: short})
+func (l *raftlab) report(r sim.Result) {
+	o := l.run
+	o.Seed, o.Until = r.Seed, r.Time
+	trace := traceOf(o)
 	last := trace[max(0, len(trace)-lastLines):]
 	fmt.Fprintf(l.stdout, "seed %d, event %d: %v\n\n", r.Seed, r.Events, r.Err)
 	fmt.Fprintf(l.stdout, "the last %d of %d lines:\n", len(last), len(trace))
@@ -90,8 +90,8 @@ func (l *raftlab) report(r sim.Result, short bool) {
 		fmt.Fprintln(l.stdout, line)
 	}
 	from := max(0, r.Time-time.Second).Truncate(time.Millisecond)
-	fmt.Fprintf(l.stdout, "\nreplay: %s --from %v\n", l.hint("replay", r.Seed, short), from)
-	fmt.Fprintf(l.stdout, "shrink: %s\n\n", l.hint("shrink", r.Seed, short))
+	fmt.Fprintf(l.stdout, "\nreplay: %s --from %v\n", l.hint("replay", r.Seed), from)
+	fmt.Fprintf(l.stdout, "shrink: %s\n\n", l.hint("shrink", r.Seed))
 }
 
 // traceOf plays a run and returns all lines of its trace.

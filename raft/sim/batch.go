@@ -14,7 +14,8 @@ type Batch struct {
 	First    uint64        // the first seed
 	Seeds    int           // how many, one after the other; 0: no limit
 	CPU      time.Duration // of processor time, roughly; 0: no limit
-	Short    bool          // see Options
+	Short    bool          // see Options, and
+	Servers  int           // likewise
 	Progress func(Total)   // is called after each seed, one call at a time; may be nil
 }
 
@@ -50,7 +51,7 @@ func RunSeeds(ctx context.Context, b Batch) Total {
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for seed, ok := take(); ok; seed, ok = take() {
-				r := Play(Options{Seed: seed, Short: b.Short})
+				r := Play(Options{Seed: seed, Short: b.Short, Servers: b.Servers})
 				mu.Lock()
 				total.add(r)
 				total.CPU = cpuTime() - begun

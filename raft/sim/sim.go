@@ -30,6 +30,9 @@ type Options struct {
 	Until time.Duration     // stop at this virtual time; 0: play to the end
 	Drop  []int             // numbers of actions, from 0, that are left out
 
+	// Servers is how many there are, at most 7; 0: as many as the seed draws.
+	Servers int
+
 	// Short plays three servers for a few seconds, and keeps the history of
 	// what their clients saw.
 	Short bool
@@ -159,6 +162,9 @@ func newCluster(o Options) *cluster {
 	c.observer = newObserver(c)
 	c.network = newNetwork(o.Seed)
 	c.mix = drawMix(stream(o.Seed, forMix), o.Short)
+	if n := o.Servers; n > 0 {
+		c.mix.servers, c.mix.voters = n, max(1, n-(c.mix.servers-c.mix.voters))
+	}
 	c.clients = newClients(c)
 	return c
 }
