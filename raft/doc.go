@@ -68,7 +68,7 @@
 //	thesis §6.2 routing, CheckQuorum       Raft.tickLeader, Raft.Leadership
 //	thesis §6.3 linearizable semantics     kv.state.openSession, kv.state.applyOnce, kv.state.advanceClock
 //	thesis §6.4 read-only queries          Raft.ReadIndex, Raft.startRead, Raft.advanceReads, node.applier.answerReads
-//	thesis §9.6 pre-vote                   Raft.startPreVote, RequestPreVote
+//	thesis §9.6 pre-vote                   Raft.startPreVote, Raft.Suspect, RequestPreVote
 //	thesis §10.2.1 the leader's disk       Raft.promiseIsDurable, Raft.advanceCommitIndex
 //	thesis §10.2.2 pipelining              Raft.sendAppendEntries
 //

@@ -28,6 +28,20 @@ func (r *Raft) startPreVote() {
 	r.broadcast(RequestPreVote{NextTerm: r.currentTerm + 1, LastLogIndex: last.Index, LastLogTerm: last.Term})
 }
 
+// Suspect says that the process of another server is gone. If that led us, its
+// silence counts as an election timeout, and ours ends within a heartbeat interval,
+// at random, lest all stand at once (§5.2). A false suspicion is harmless: those who
+// hear the leader refuse the pre-vote (thesis §9.6, thesis §4.2.3).
+//
+// Departure: a server may stand before its election timeout has elapsed.
+func (r *Raft) Suspect(id ServerID) {
+	if id == r.leaderID {
+		r.tracef("%s is gone, we are told", id)
+		r.unheard = max(r.unheard, r.cfg.ElectionTicks)
+		r.timeout = min(r.timeout, r.elapsed+1+r.rand.intn(r.cfg.HeartbeatTicks))
+	}
+}
+
 // startElection is "on conversion to candidate, start election" (Figure 2):
 // increment currentTerm, vote for self, reset election timer, send RequestVote
 // RPCs to all other servers (§5.2).

@@ -289,3 +289,55 @@ func TestATransferEndsWithLeadership(t *testing.T) {
 		t.Errorf("leader again: %v, transfer to %q", err, r.Status().Transferee)
 	}
 }
+
+// A leader that is said to be gone is not waited for (§5.2), and a pre-vote against
+// it is granted at once. Those who are told together do not all stand together.
+func TestASuspectedLeaderIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	after := map[int]bool{}
+	for seed := range uint64(100) {
+		r := newServer("abc", func(c *Config, _ *Saved) { c.Seed, c.HeartbeatTicks = seed, 4 })
+		r.Step(Message{"b", "a", 1, AppendEntries{}})
+		settle(r)
+		r.Suspect("b")
+		r.Step(Message{"c", "a", 1, RequestPreVote{NextTerm: 2}})
+		if got := bodies[RequestPreVoteResponse](settle(r)); len(got) != 1 || !got[0].VoteGranted {
+			t.Fatalf("seed %d: c asks for a pre-vote: got %v", seed, got)
+		}
+		ticks := 0
+		for ; r.role == Follower; ticks++ {
+			r.Suspect("b") // repeated word neither delays the election nor hurries it beyond the next tick
+			r.Tick()
+		}
+		after[ticks] = true
+		if ticks < 1 || ticks > 4 || r.currentTerm != 1 {
+			t.Errorf("seed %d: it stands after %d ticks, in term %d", seed, ticks, r.currentTerm)
+		}
+	}
+	if len(after) < 3 {
+		t.Errorf("a hundred servers stand after %v", after)
+	}
+}
+
+// A suspicion concerns the leader that one follows, and ends with its next sign of life.
+func TestASuspicionIsOfThePresentLeader(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		change func(*Raft)
+		hears  bool
+	}{
+		{"of the leader", func(r *Raft) { r.Suspect("b") }, false},
+		{"of another", func(r *Raft) { r.Suspect("c") }, true},
+		{"of the leader before", func(r *Raft) { r.Step(Message{"c", "a", 2, AppendEntries{}}); r.Suspect("b") }, true},
+		{"before it is heard again", func(r *Raft) { r.Suspect("b"); r.Step(Message{"b", "a", 1, AppendEntries{}}) }, true},
+	} {
+		r := newServer("abc", nil)
+		r.Step(Message{"b", "a", 1, AppendEntries{}})
+		c.change(r)
+		soon := r.timeout-r.elapsed <= r.cfg.HeartbeatTicks
+		if hears := r.unheard < r.cfg.ElectionTicks; hears != c.hears || soon == c.hears {
+			t.Errorf("a suspicion %s: hears a leader: %v, stands soon: %v; want %v, %v", c.name, hears, soon, c.hears, !c.hears)
+		}
+	}
+}

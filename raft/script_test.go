@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "rewrite testdata with what the scripts 
 //	elect S1 with S2 S3            no leader is heard; S1 times out; votes among these
 //	tick S1 [N]      heartbeat S1
 //	propose S1 x y   read S1       transfer S1 [S2]
-//	config S1 S2 S3 [learners S4]
+//	config S1 S2 S3 [learners S4]   suspect S2 S1   S2 is told that S1 is gone
 //	compact S1 upto N keep M
 //	deliver|drop|duplicate [N] [Kind ...] [S1->S2 ...] [among S1 S2 ...]
 //	hold S1    persist S1    crash S1    restart S1
@@ -192,6 +192,8 @@ func (s *stage) doServer(command string, id ServerID, r *Raft, args []string) er
 	case "read":
 		s.readID++
 		s.answer(id, r.ReadIndex(s.readID))
+	case "suspect":
+		r.Suspect(ServerID(strings.Join(args, "")))
 	case "transfer":
 		s.answer(id, r.TransferLeadership(ServerID(strings.Join(args, ""))))
 	case "config":
