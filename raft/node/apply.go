@@ -34,8 +34,7 @@ type writtenSnapshot struct {
 type applier struct {
 	*Node
 	at      raft.SnapshotMeta // the snapshot that would be taken now
-	last    raft.Index        // the last entry in the latest snapshot
-	bytes   int64             // of the commands applied since
+	last    raft.Index        // the last entry in the snapshot that was last taken
 	waiting []*read           // for entries that are not applied yet
 }
 
@@ -61,7 +60,8 @@ func (a *applier) do(w work) error {
 		if err := a.restore(*w.restore); err != nil {
 			return err
 		}
-		a.at, a.last, a.bytes = *w.restore, w.restore.LastIncludedIndex, 0
+		a.at, a.last = *w.restore, w.restore.LastIncludedIndex
+		a.newBytes.Store(0)
 		a.installed.Add(1)
 		a.log.Info("installed snapshot", "index", a.at.LastIncludedIndex)
 	}
@@ -87,7 +87,7 @@ func (a *applier) applyEntry(e raft.Entry, p *proposal) error {
 		}
 	}
 	a.at.LastIncludedIndex, a.at.LastIncludedTerm = e.Index, e.Term
-	a.bytes += int64(len(e.Command))
+	a.newBytes.Add(int64(len(e.Command)))
 	if e.Config != nil {
 		a.at.Config = *e.Config
 	}
@@ -127,29 +127,29 @@ func (a *applier) considerSnapshot(asked *snapshotJob) {
 			asked.done <- ErrNoConfiguration
 		}
 		return
+	case len(a.jobs) == cap(a.jobs): // apply alone adds to them
+		asked.done <- ErrSnapshotRunning // none is due while one is under way
+		return
 	}
 	job := snapshotJob{}
 	if asked != nil {
 		job = *asked
 	}
 	job.meta, job.state = a.at, a.cfg.StateMachine.Snapshot()
-	select {
-	case a.jobs <- job:
-		a.last, a.bytes = a.at.LastIncludedIndex, 0
-	default:
-		if asked != nil {
-			asked.done <- ErrSnapshotRunning
-		}
-	}
+	a.last = a.at.LastIncludedIndex
+	a.newBytes.Store(0)
+	a.unwritten.Add(1)
+	a.jobs <- job // there is room
 }
 
 // isSnapshotDue looks at bytes, too, since entries differ a thousandfold: else
 // SnapshotEntries large ones would fill memory and disk. It waits for as many as
 // the state has, so that what is due by bytes no more than doubles what is written.
+// While a snapshot is under way no other is due: it would be old when its turn came.
 func (a *applier) isSnapshotDue() bool {
 	every := a.cfg.SnapshotEntries
-	return every > 0 && (a.at.LastIncludedIndex >= a.last+every ||
-		a.bytes >= max(int64(a.cfg.SnapshotBytes), a.stateBytes.Load()))
+	return every > 0 && a.unwritten.Load() == 0 && (a.at.LastIncludedIndex >= a.last+every ||
+		a.newBytes.Load() >= max(int64(a.cfg.SnapshotBytes), a.stateBytes.Load()))
 }
 
 // snap writes snapshots. If one fails, the log is simply not cut: the node
@@ -162,7 +162,7 @@ func (n *Node) snap(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, unhurried{ctx, job.state, n.isSnapshotWaiting})
+		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, unhurried{ctx, job.state, n.isSnapshotUrgent})
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -177,6 +177,7 @@ func (n *Node) snap(ctx context.Context) error {
 				return nil
 			}
 		}
+		n.unwritten.Add(-1)
 		if job.done != nil {
 			*job.written = writtenSnapshot{job.meta, bytes}
 			job.done <- err
@@ -184,8 +185,11 @@ func (n *Node) snap(ctx context.Context) error {
 	}
 }
 
-// isSnapshotWaiting reports that the next snapshot is due before the last is written.
-func (n *Node) isSnapshotWaiting() bool { return len(n.jobs) > 0 }
+// isSnapshotUrgent reports that another snapshot waits for the one that is being
+// written, or that the log has grown by SnapshotBytes since that was taken.
+func (n *Node) isSnapshotUrgent() bool {
+	return len(n.jobs) > 0 || n.newBytes.Load() >= int64(n.cfg.SnapshotBytes)
+}
 
 // restore replaces the state machine's state by the snapshot's.
 func (n *Node) restore(s raft.SnapshotMeta) error {

@@ -17,7 +17,7 @@ import (
 type Config struct {
 	Raft            raft.Config
 	TickInterval    time.Duration // the length of a tick, the unit of times in Raft
-	SnapshotEntries raft.Index    // applied entries between snapshots; 0: only TakeSnapshot takes them
+	SnapshotEntries raft.Index    // applied entries between snapshots, more if writing one takes longer; 0: only TakeSnapshot takes them
 	SnapshotBytes   int           // applied commands between snapshots, in bytes, or the last snapshot's size if larger; 0: 64 MiB
 	SnapshotTail    raft.Index    // entries kept before a snapshot, for slow followers, of at most SnapshotBytes in all
 	Storage         Storage
@@ -49,6 +49,8 @@ type Node struct {
 	leadership atomic.Pointer[Leadership]
 	applied    atomic.Uint64 // the last index that apply has applied
 	installed  atomic.Uint64 // snapshots received from a leader
+	unwritten  atomic.Int32  // snapshots that apply has taken, and snap has not written yet
+	newBytes   atomic.Int64  // of the commands applied since a snapshot was last taken
 	stateBytes atomic.Int64  // the size of the latest snapshot, written or restored
 	stuck      atomic.Int64  // for how long the disk has been stuck, in nanoseconds
 
@@ -81,7 +83,7 @@ func New(cfg Config) *Node {
 		saves:     make(chan []raft.Persist),
 		saved:     make(chan uint64),
 		works:     make(chan []work),
-		jobs:      make(chan snapshotJob, 1), // the one that waits while another is written
+		jobs:      make(chan snapshotJob, 1), // one that was asked for waits while another is written
 		snapshots: make(chan raft.SnapshotMeta),
 		stopped:   make(chan struct{}),
 		proposals: map[raft.Index]*proposal{},

@@ -603,6 +603,7 @@ type disk struct {
 	latency     time.Duration
 	err         error
 	snapshotErr error
+	held        chan struct{} // nil, or closed when snapshots may be written
 	saved       raft.Saved
 	states      map[raft.Index][]byte
 }
@@ -610,6 +611,7 @@ type disk struct {
 func (d *disk) setLatency(l time.Duration) { d.mu.Lock(); defer d.mu.Unlock(); d.latency = l }
 func (d *disk) fail(err error)             { d.mu.Lock(); defer d.mu.Unlock(); d.err = err }
 func (d *disk) failSnapshots(err error)    { d.mu.Lock(); defer d.mu.Unlock(); d.snapshotErr = err }
+func (d *disk) hold(s chan struct{})       { d.mu.Lock(); defer d.mu.Unlock(); d.held = s }
 func (d *disk) snapshot() raft.SnapshotMeta {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -673,6 +675,12 @@ func (d *disk) Save(batches []raft.Persist) error {
 }
 
 func (d *disk) WriteSnapshot(meta raft.SnapshotMeta, state io.WriterTo) (int64, error) {
+	d.mu.Lock()
+	held := d.held
+	d.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 	var b bytes.Buffer
 	size, err := state.WriteTo(&b)
 	d.mu.Lock()
@@ -697,6 +705,7 @@ type machine struct {
 	mu       sync.Mutex
 	latency  time.Duration
 	commands []string
+	frozen   int // times that Snapshot was called
 }
 
 func (m *machine) setLatency(l time.Duration) { m.mu.Lock(); defer m.mu.Unlock(); m.latency = l }
@@ -715,6 +724,9 @@ func (m *machine) Apply(e raft.Entry) ([]byte, error) {
 }
 
 func (m *machine) Snapshot() io.WriterTo {
+	m.mu.Lock()
+	m.frozen++
+	m.mu.Unlock()
 	var b bytes.Buffer
 	if err := gob.NewEncoder(&b).Encode(m.all()); err != nil {
 		panic(err)

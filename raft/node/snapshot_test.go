@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,5 +40,51 @@ func TestSnapshotIsDueByBytesToo(t *testing.T) {
 		c.stop(s)
 		c.start(s)
 		next(20) // the state has more than 2700: entries decide
+	})
+}
+
+// TestSnapshotsAreTakenOneAtATime: while a large one is written, many could be due by
+// entries. They are not taken, nor does it hurry for them, but for bytes or another
+// that was asked for. What comes next is of the state that is present then.
+func TestSnapshotsAreTakenOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		s := c.servers[0]
+		c.stop(s)
+		c.snapshotBytes = 1000
+		c.start(s)
+		held := make(chan struct{})
+		s.disk.hold(held)
+		expect := func(frozen int, urgent bool) {
+			t.Helper()
+			synctest.Wait()
+			s.machine.mu.Lock()
+			defer s.machine.mu.Unlock()
+			if s.machine.frozen != frozen || s.isSnapshotUrgent() != urgent {
+				t.Errorf("%d snapshots were taken, urgent: %t; want %d, %t", s.machine.frozen, s.isSnapshotUrgent(), frozen, urgent)
+			}
+		}
+		for range 50 { // snapshots are due every 10
+			c.propose("x")
+		}
+		expect(1, false)
+		c.propose(strings.Repeat("x", 1000))
+		expect(1, true)
+		go s.TakeSnapshot(t.Context())
+		expect(2, true)
+		if _, _, err := s.TakeSnapshot(t.Context()); !errors.Is(err, ErrSnapshotRunning) {
+			t.Errorf("a third snapshot at once: %v, want %v", err, ErrSnapshotRunning)
+		}
+		expect(2, true)
+		s.disk.hold(nil)
+		close(held)
+		expect(2, false)
+		for range 10 {
+			c.propose("x")
+		}
+		expect(3, false)
+		if got, want := s.disk.snapshot().LastIncludedIndex, s.Applied(); got != want {
+			t.Errorf("the snapshot ends at %d, want %d", got, want)
+		}
 	})
 }

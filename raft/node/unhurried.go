@@ -15,12 +15,12 @@ const (
 )
 
 // unhurried is a state that is written little by little, so that a large snapshot
-// leaves processor and disk to what clients wait for; but at once when the next one is
-// due, since the log grows meanwhile. Writing ends with ctx.
+// leaves processor and disk to what clients wait for; but at once when it is urgent,
+// since the log grows meanwhile. Writing ends with ctx.
 type unhurried struct {
-	ctx     context.Context
-	state   io.WriterTo
-	nextDue func() bool
+	ctx    context.Context
+	state  io.WriterTo
+	urgent func() bool
 }
 
 // WriteTo implements io.WriterTo.
@@ -38,7 +38,7 @@ type restingWriter struct {
 func (r *restingWriter) Write(p []byte) (int, error) {
 	n, err := r.w.Write(p)
 	worked := time.Since(r.since)
-	if err != nil || worked < restAfter || r.nextDue() {
+	if err != nil || worked < restAfter || r.urgent() {
 		return n, err
 	}
 	rest := time.NewTimer(restShare * worked)

@@ -49,13 +49,13 @@ func TestASnapshotTakesATenthOfTheTime(t *testing.T) {
 	}
 }
 
-// TestASnapshotHurriesForTheNext: else the log would grow as long as it rests.
-func TestASnapshotHurriesForTheNext(t *testing.T) {
+// TestAnUrgentSnapshotDoesNotRest: else the log would grow as long as it rests.
+func TestAnUrgentSnapshotDoesNotRest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		due := func() bool { return time.Since(start) > time.Second }
-		if _, err := (unhurried{t.Context(), pieces(100), due}).WriteTo(slowWriter(30 * time.Millisecond)); err != nil {
+		urgent := func() bool { return time.Since(start) > time.Second }
+		if _, err := (unhurried{t.Context(), pieces(100), urgent}).WriteTo(slowWriter(30 * time.Millisecond)); err != nil {
 			t.Fatal(err)
 		}
 		if took, want := time.Since(start), 4*300*time.Millisecond+96*30*time.Millisecond; took != want {
