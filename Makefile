@@ -16,7 +16,7 @@ ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|F
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race durability corruption sweep lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick load clean
+.PHONY: help build run test race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ sweep: ## the same, killed at every one of 300 system calls instead of some (nee
 
 corruption: ## damage every part of a server's folder, and cut the power before every call: nothing wrong is ever read (3 min)
 	go test -count=1 -v -timeout 30m -run 'TestDamageIsNoticedOrHarmless|TestACrashAtAnyPoint' ./raft/wal -corruption.full
+
+snapshots: ## send a state of 1 GiB in little memory, and 2 MiB over a line of 256 kbit/s that heartbeats need, too (Linux, root; 3 min)
+	go test -count=1 -v -timeout 30m -run 'LargeState|SlowLink|UnpacedSnapshot' ./linearizability -slow
 
 lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (17 s)
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run gofmt -w on:" $$files; exit 1; }

@@ -103,18 +103,7 @@ func startSlowCluster(t *testing.T, program string) *slowCluster {
 			p.program, p.args = "nsenter", append([]string{"--target", farSide, "--net", program}, p.args...)
 			s.far = p
 		}
-		if err := p.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := p.Stop(10 * time.Second); err != nil {
-				t.Error(err)
-			}
-			if t.Failed() {
-				text, _ := os.ReadFile(p.log)
-				t.Logf("%s:\n%s", name, text)
-			}
-		})
+		startForTest(t, name, p)
 	}
 	s.await(t, "all servers are voters, and n1 leads", func() bool {
 		status, err := s.near[0].askStatus(t.Context())
@@ -122,6 +111,24 @@ func startSlowCluster(t *testing.T, program string) *slowCluster {
 		return err == nil && status.Role == "leader" && voters(status) == 3
 	})
 	return s
+}
+
+// startForTest starts a server that is stopped with the test, and whose log is shown
+// if that has failed.
+func startForTest(t *testing.T, name string, p *Process) {
+	t.Helper()
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Stop(10 * time.Second); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			text, _ := os.ReadFile(p.log)
+			t.Logf("%s:\n%s", name, text)
+		}
+	})
 }
 
 // sendSnapshot makes n3 miss values of size bytes in all, which n1 then has in its

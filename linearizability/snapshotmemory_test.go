@@ -40,21 +40,7 @@ func TestALargeStateMovesInLittleMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	from := c.add(t, program, dir, 0, hosts)
-	for i := range values {
-		random := make([]byte, value)
-		rand.Read(random)
-		err := c.until(ctx, "a value is written", func(ctx context.Context) bool {
-			return from.Set(ctx, fmt.Sprint("k", i), string(random)) == nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	var snapshot *kvorumv1.TakeSnapshotResponse
-	err = c.until(ctx, "a snapshot has everything", func(ctx context.Context) bool {
-		snapshot, err = kvorumv1.NewClusterClient(from.conn).TakeSnapshot(ctx, &kvorumv1.TakeSnapshotRequest{})
-		return err == nil
-	})
+	snapshot, err := c.fill(ctx, from, values, value)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +63,25 @@ func TestALargeStateMovesInLittleMemory(t *testing.T) {
 	if peak-values*value > extra {
 		t.Errorf("receiving took %d MiB besides the state, want at most %d", (peak-values*value)>>20, extra>>20)
 	}
+}
+
+// fill writes random values of size bytes each, and has a snapshot taken of them.
+func (c *Cluster) fill(ctx context.Context, s *Server, values, size int) (snapshot *kvorumv1.TakeSnapshotResponse, err error) {
+	for i := range values {
+		random := make([]byte, size)
+		rand.Read(random)
+		err := c.until(ctx, "a value is written", func(ctx context.Context) bool {
+			return s.Set(ctx, fmt.Sprint("k", i), string(random)) == nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	err = c.until(ctx, "a snapshot has everything", func(ctx context.Context) bool {
+		snapshot, err = kvorumv1.NewClusterClient(s.conn).TakeSnapshot(ctx, &kvorumv1.TakeSnapshotRequest{})
+		return err == nil
+	})
+	return snapshot, err
 }
 
 // add starts one more server.
