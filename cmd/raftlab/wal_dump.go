@@ -204,7 +204,11 @@ func (d *dump) verdict(in *wal.Inspection) {
 		return
 	}
 	config, at := configuration(in.Saved)
-	d.printf("\na server that starts here has %s\nand configuration %v, since index %d\n", stateOf(in.Saved), config, at)
+	since := fmt.Sprintf("since index %d", at)
+	if at == in.Saved.Snapshot.LastIncludedIndex && at > 0 { // which does not say since when
+		since = "as in the snapshot"
+	}
+	d.printf("\na server that starts here has %s\nand configuration %v, %s\n", stateOf(in.Saved), config, since)
 	for _, line := range in.Repairs {
 		d.printf("and logs: %s", line)
 	}

@@ -237,6 +237,21 @@ func TestDumpSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
+// TestDumpDoesNotGuessSinceWhen a configuration is that a snapshot holds.
+func TestDumpDoesNotGuessSinceWhen(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "n1")
+	s := store(t, dir, "n1", "n1")
+	save(t, s, raft.Persist{HardState: hardState(1, idOf("n1")), Entries: noops(1, 1, 1, 1)})
+	_, formed, _ := lab(t, "wal dump "+dir)
+	snapshot(t, s, raft.EntryID{Index: 3, Term: 1}, "the state", "n1")
+	s.Close()
+	_, cut, _ := lab(t, "wal dump "+dir)
+	if !strings.Contains(formed, "}, since index 0\n") || !strings.Contains(cut, "}, as in the snapshot\n") {
+		t.Errorf("got\n%s\nand with a snapshot\n%s", formed, cut)
+	}
+}
+
 func TestWrongUsageOfWalIsTold(t *testing.T) {
 	t.Parallel()
 	dir := sample(t)
