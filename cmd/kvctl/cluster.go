@@ -130,9 +130,12 @@ func (k *kvctl) transfer() *cobra.Command {
 
 func (k *kvctl) snapshot() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "snapshot SERVER",
-		Short:   "Make one server write a snapshot of its state and cut its log",
-		Example: "  kvctl snapshot n2",
+		Use:   "snapshot SERVER",
+		Short: "Make one server write a snapshot of its state and cut its log",
+		Long: `Make one server write a snapshot of its state and cut its log, as servers do by
+themselves every now and then. It is written slowly, so that clients hardly notice: give
+a state of a gigabyte --timeout 1m. A server whose answer comes too late goes on with it.`,
+		Example: "  kvctl snapshot n2\n  kvctl snapshot n2 --timeout 1m",
 		Args:    cobra.ExactArgs(1),
 	}
 	cmd.RunE = k.writes(func(ctx context.Context, c *client.Client, args []string) error {
