@@ -189,8 +189,9 @@ func (t *transfer) ended() error {
 	}
 }
 
-// InstallSnapshot receives a snapshot file and then lets the core know (Figure
-// 13: steps 2 to 5 are here, the rest is the core's).
+// InstallSnapshot receives a snapshot file, for which the storage follows rules 2 to 5
+// of Figure 13, and then lets the core know, which follows the others. So rule 1
+// comes last: even a deposed leader's snapshot holds only what is committed.
 func (s *peerService) InstallSnapshot(stream peerv1.Peer_InstallSnapshotServer) error {
 	first, err := stream.Recv()
 	if err != nil {

@@ -13,7 +13,7 @@ var (
 	// know. It comes together with ErrCorrupt.
 	ErrVersion = errors.New("unknown format version")
 	// ErrLocked means that another process uses the folder.
-	ErrLocked = errors.New("folder is in use by another process")
+	ErrLocked = errors.New("folder is in use by another process: stop that one, or name another folder")
 	// ErrOtherServer means that the folder belongs to a server of another name.
 	ErrOtherServer = errors.New("folder belongs to another server")
 	// ErrOtherCluster means that the folder belongs to another cluster, and
