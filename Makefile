@@ -84,6 +84,10 @@ bench: build ## compare with etcd, hashicorp/raft and a bare gRPC echo: tables, 
 bench-quick: build ## the same, only what the ratios need (80 s)
 	cd bench && go run . -kvorum ../bin/kvorum -quick -turns 2
 
+bench-disk: ## appends against a bare write and fdatasync; starts on 1 GiB of log and on a million keys; sets during a snapshot (90 s)
+	go test -run '^$$' -bench 'Save|Recovery' ./raft/wal
+	go test -run '^$$' -bench SetsDuringASnapshot -benchtime 3x ./rpc
+
 load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256
 	bin/kvbench --servers $(SERVERS) --workload get --clients 1,16,64,256
