@@ -68,6 +68,10 @@
 //	L7   newcomers become voters                   everyoneVotes
 //	L8   a cluster survives the loss of a disk     playHealed
 //
+// L8 is the name of no violation: it is L1 to L7, demanded of a cluster in which
+// every lost server has been replaced. What no bug in the zoo of package mutants is
+// known to break is planted by hand (planted_test.go), to see that it is noticed.
+//
 // A test that fails prints the seed. To see that run again, line by line:
 //
 //	go run ./cmd/raftlab replay 17

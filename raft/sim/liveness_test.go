@@ -12,11 +12,7 @@ import (
 func TestCalmIsDemandedWhenTheFaultsAreForgotten(t *testing.T) {
 	t.Parallel()
 	for cut := time.Duration(0); cut < 2*ElectionTimeout; cut += tickTime {
-		c := newCluster(Options{Seed: 1})
-		c.mix = mix{servers: 3, voters: 3, clients: 1, keys: 1, delay: tickTime / 10, heartbeatTicks: 2,
-			snapshotEvery: 200, segmentBytes: 4 << 10, readPercent: 20}
-		c.create()
-		c.playUntil(20 * ElectionTimeout)
+		c := quietCluster()
 		for _, from := range c.servers {
 			c.network.cut[from.number][c.observer.leader.number] = true
 		}
@@ -33,11 +29,7 @@ func TestCalmIsDemandedWhenTheFaultsAreForgotten(t *testing.T) {
 // election right before: when it comes back, it tells the leader of a later term.
 func TestALaterTermOfAServerThatFailedIsNoUnrest(t *testing.T) {
 	t.Parallel()
-	c := newCluster(Options{Seed: 1})
-	c.mix = mix{servers: 3, voters: 3, clients: 1, keys: 1, delay: tickTime / 10, heartbeatTicks: 2,
-		snapshotEvery: 200, segmentBytes: 4 << 10, readPercent: 20}
-	c.create()
-	c.playUntil(20 * ElectionTimeout)
+	c := quietCluster()
 	c.begin(core)
 	leader := c.observer.leader
 	outsider := c.servers[(leader.number+1)%3]
