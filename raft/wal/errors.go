@@ -24,7 +24,8 @@ var (
 )
 
 const rejoin = "if the others have a quorum, restore this server from them: remove it from the cluster " +
-	"(kvctl remove), empty the folder, and start it again to join as a new server"
+	"(kvctl remove), empty the folder, and start it again to join as a new server; " +
+	"if they have none, see kvorum recover and kvctl restore"
 
 // CorruptError says what cannot be trusted, where, and what to do about it. It
 // is ErrCorrupt, and ErrVersion where that is the reason.
