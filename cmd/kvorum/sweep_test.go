@@ -39,10 +39,11 @@ var crashPoints = []crashPoint{
 // tally is what a sweep comes to.
 type tally struct{ killed, cut, acked, kept, lost int }
 
-// TestEveryCrashPointKeepsWhatWasAcknowledged kills a server as it enters the
-// K-th call of each kind, for every K, while sets are under way. Every second time the
-// power fails, too: what was not synced is lost, or of each sector one in two.
-// After a restart every acknowledged set is there, and none that nobody sent.
+// TestEveryCrashPointKeepsWhatWasAcknowledged kills a server as it enters a call of
+// each kind, while sets are under way, starts it on what is left, and kills it at the
+// next, as often as the kind has positions. Every second time the power fails, too:
+// what was not synced is lost, or of each sector one in two. After each restart
+// every acknowledged set is there, and none that nobody sent.
 func TestEveryCrashPointKeepsWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	results := make([]tally, len(crashPoints))
