@@ -38,7 +38,7 @@ Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong usage.`,
   raftlab replay 3 --from 3s --until 3.5s --server n1,n2
   raftlab mutants
   raftlab mutants half-is-a-quorum
-  raftlab shrink 1 --mutant half-is-a-quorum`,
+  raftlab shrink 2 --mutant half-is-a-quorum`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args: func(_ *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ It prints what happens last in the smallest run that it finds, and the command t
 replays it.
 
 The code as it is has no failing seed that we know of: break a rule with --mutant.`,
-		Example: "  raftlab sim --seeds 500 --mutant half-is-a-quorum\n  raftlab shrink 1 --mutant half-is-a-quorum",
+		Example: "  raftlab sim --seeds 500 --mutant half-is-a-quorum\n  raftlab shrink 2 --mutant half-is-a-quorum",
 		Args:    oneSeed,
 	}
 	cmd.Flags().DurationVar(&limit, "time", 2*time.Minute, "be content after this long with what was found")
