@@ -57,7 +57,8 @@ func (s *snapshots) path(prefix string, id raft.EntryID) string {
 // WriteSnapshot stores state as the snapshot that meta describes, and returns
 // the size of the file in bytes. Once it returns, the snapshot is durable, and
 // the newest unless there is one with a later index. After an error the
-// snapshots are as before. It may run beside Save, but not beside itself.
+// snapshots are as before; should a loss of power bring back the one that failed,
+// it is whole. It may run beside Save, but not beside itself.
 func (s *Store) WriteSnapshot(meta raft.SnapshotMeta, state io.WriterTo) (int64, error) {
 	size, err := s.snapshots.write(meta, state)
 	if err != nil {
@@ -84,18 +85,20 @@ func (s *snapshots) write(meta raft.SnapshotMeta, state io.WriterTo) (int64, err
 }
 
 // publish gives a synced file its name as the snapshot id, unless there is one
-// at least as new, and removes what that makes unnecessary.
+// at least as new, and removes what that makes unnecessary. After an error the
+// file has its old name.
 func (s *snapshots) publish(file string, id raft.EntryID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.published); n > 0 && s.published[n-1].Index >= id.Index {
 		return s.fs.Remove(file)
 	}
-	if err := s.fs.Rename(file, s.path(snapshotPrefix, id)); err != nil {
+	name := s.path(snapshotPrefix, id)
+	if err := s.fs.Rename(file, name); err != nil {
 		return err
 	}
 	if err := s.fs.SyncDir(s.dir); err != nil {
-		return err
+		return errors.Join(err, s.fs.Rename(name, file))
 	}
 	s.published = append(s.published, id)
 	s.removeOld()

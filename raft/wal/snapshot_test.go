@@ -252,7 +252,7 @@ func TestDamageThatComesAfterStartIsNoticedByTheReader(t *testing.T) {
 func TestAFailedSnapshotLeavesTheOldOneAndTheLogAtWork(t *testing.T) {
 	t.Parallel()
 	full := errors.New("no space left")
-	for _, op := range []string{"create", "write", "sync", "rename"} {
+	for _, op := range []string{"create", "write", "sync", "rename", "syncdir"} {
 		fsys := NewMemFS()
 		s := open(t, fsys, "d")
 		save(t, s, raft.Persist{HardState: hardState(1, ""), Entries: entries(1, 20, 1)})
