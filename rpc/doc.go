@@ -7,6 +7,7 @@
 //   - errors.go: the error table of the contract
 //   - peers.go, peer.go, snapshot.go, pace.go: Raft messages and snapshots to other servers
 //   - receive.go, validate.go, convert.go: and from them
+//   - suspect.go: a leader whose process is gone
 //
 // Generated protobuf types stay in here: what is below knows nothing of them.
 package rpc

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"kvorum/raft"
+	"kvorum/raft/node"
 )
 
 // PeersConfig is what a Peers needs to know.
@@ -38,6 +39,8 @@ type PeersConfig struct {
 type receiver interface {
 	Receive(raft.Message)
 	SnapshotDone(to raft.ServerID)
+	Suspect(id raft.ServerID)
+	Leadership() node.Leadership
 }
 
 // Peers carries Raft messages to the other servers: it is a node.Transport. Each
@@ -158,10 +161,7 @@ func (t *Peers) dial(addr string) (*grpc.ClientConn, error) {
 	if creds == nil {
 		creds = insecure.NewCredentials()
 	}
-	dialer := &net.Dialer{}
-	if ip := net.ParseIP(t.cfg.Local); ip != nil && !ip.IsUnspecified() {
-		dialer.LocalAddr = &net.TCPAddr{IP: ip}
-	}
+	dialer := t.dialer()
 	return grpc.NewClient("passthrough:///"+addr,
 		grpc.WithTransportCredentials(creds),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {

@@ -29,8 +29,10 @@ type endpoint struct {
 	addr     string
 	messages chan raft.Message
 	done     chan raft.ServerID // who SnapshotDone was called for
-	file     *memorySnapshot    // what it has received
-	stop     func()             // receiving
+	suspects chan raft.ServerID // who Suspect was called for
+	leader   raft.ServerID
+	file     *memorySnapshot // what it has received
+	stop     func()          // receiving
 
 	mu      sync.Mutex // guards adopted
 	adopted []string
@@ -38,6 +40,8 @@ type endpoint struct {
 
 func (e *endpoint) Receive(m raft.Message)        { e.messages <- m }
 func (e *endpoint) SnapshotDone(to raft.ServerID) { e.done <- to }
+func (e *endpoint) Suspect(id raft.ServerID)      { e.suspects <- id }
+func (e *endpoint) Leadership() node.Leadership   { return node.Leadership{Leader: e.leader} }
 
 // newEndpoint returns a running transport of a server of the given cluster,
 // which sends the given snapshot whenever it sends one.
@@ -54,7 +58,7 @@ func newSecureEndpoint(t testing.TB, name, cluster string, snapshot []byte, cred
 	}
 	e := &endpoint{
 		id: node.NewID(name, testIncarnate), addr: listener.Addr().String(), file: &memorySnapshot{},
-		messages: make(chan raft.Message, 10000), done: make(chan raft.ServerID, 100), // more than any test sends
+		messages: make(chan raft.Message, 10000), done: make(chan raft.ServerID, 100), suspects: make(chan raft.ServerID, 100), // more than any test sends
 	}
 	e.Peers = NewPeers(PeersConfig{
 		Identity:  NewIdentity(e.id, e.addr, cluster, e.adopt),

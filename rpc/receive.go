@@ -43,6 +43,7 @@ func (s *peerService) Exchange(stream peerv1.Peer_ExchangeServer) error {
 	go func() { ended <- s.receive(stream, from) }()
 	select {
 	case err := <-ended:
+		s.peers.suspect(from, s.stop)
 		return err
 	case <-s.stop:
 		return status.Error(codes.Unavailable, "the server is stopping")

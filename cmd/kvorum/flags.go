@@ -59,7 +59,7 @@ func (c *config) define(f *pflag.FlagSet) {
 	f.BoolVar(&c.bootstrap, "bootstrap", false, "form a new cluster of this one server; harmless on restart")
 	f.IntVar(&c.bootstrapExpect, "bootstrap-expect", 0, "form a new cluster once this many servers have met")
 	f.DurationVar(&c.heartbeatInterval, "heartbeat-interval", 50*time.Millisecond, "how often a leader is heard from")
-	f.DurationVar(&c.electionTimeout, "election-timeout", 500*time.Millisecond, "T: an election starts after T to 2T without a leader")
+	f.DurationVar(&c.electionTimeout, "election-timeout", 500*time.Millisecond, "T: an election starts after T to 2T without a leader, or sooner if its process is gone")
 	f.Uint64Var(&c.snapshotEntries, "snapshot-entries", 10000, "log entries between snapshots; more while the last one is written, fewer if they are as large as the state, and more than 64 MiB")
 	f.Uint64Var(&c.snapshotTail, "snapshot-tail", 5000, "log entries kept behind a snapshot, for slow followers, of at most 64 MiB in all")
 	f.IntVar(&c.maxValueBytes, "max-value-bytes", 1<<20, "the largest value accepted")

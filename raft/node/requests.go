@@ -82,6 +82,15 @@ func (n *Node) SnapshotDone(to raft.ServerID) {
 	}
 }
 
+// Suspect says that the process of the server is gone. If it leads, this server does
+// not wait for it: see [raft.Raft.Suspect]. It is harmless where that is not so.
+func (n *Node) Suspect(id raft.ServerID) {
+	select {
+	case n.requests <- func() { n.raft.Suspect(id) }:
+	case <-n.stopped:
+	}
+}
+
 // Leadership returns who leads. Its fields were read together.
 func (n *Node) Leadership() Leadership { return *n.leadership.Load() }
 
@@ -169,8 +178,9 @@ func (n *Node) TransferLeadership(ctx context.Context, to raft.ServerID) error {
 	})
 }
 
-// TakeSnapshot writes a snapshot of the present state and returns what it
-// covers and its size. Errors: ErrSnapshotRunning, ErrNoConfiguration, ErrStopped, those of the
+// TakeSnapshot writes a snapshot of the present state, unless this is what it wrote
+// last, and returns what the snapshot covers and its size in bytes.
+// Errors: ErrSnapshotRunning, ErrNoConfiguration, ErrStopped, those of the
 // disk (the node goes on) and of ctx.
 func (n *Node) TakeSnapshot(ctx context.Context) (raft.SnapshotMeta, int64, error) {
 	job := snapshotJob{written: new(writtenSnapshot), done: make(chan error, 1)}

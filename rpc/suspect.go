@@ -1,0 +1,57 @@
+package rpc
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"kvorum/raft"
+)
+
+const (
+	// A process that ends closes its connections and its listener one after the
+	// other. So a dial that still succeeds is repeated, a few times.
+	suspectDials = 5
+	suspectPause = 10 * time.Millisecond
+	// suspectTimeout bounds one dial. A machine that refuses does so in one round trip.
+	suspectTimeout = 200 * time.Millisecond
+)
+
+// suspect looks into why the stream that the leader sends on has ended. If its
+// machine refuses connections, its process is gone, and the node need not wait for
+// it to be silent for long. A machine that is gone itself, paused or cut off refuses
+// nothing. It looks once for each stream, and so no oftener than streams are opened.
+func (t *Peers) suspect(id raft.ServerID, stop <-chan struct{}) {
+	if t.node.Leadership().Leader != id {
+		return
+	}
+	dialer := t.dialer()
+	dialer.Timeout = suspectTimeout
+	for range suspectDials {
+		conn, err := dialer.Dial("tcp", t.Address(id))
+		switch {
+		case errors.Is(err, syscall.ECONNREFUSED):
+			t.cfg.Log.Info("the leader refuses connections: not waiting for it", "leader", id)
+			t.node.Suspect(id)
+			return
+		case err != nil:
+			return
+		}
+		conn.Close() // it was opened only to see whether it can be
+		select {
+		case <-time.After(suspectPause):
+		case <-stop:
+			return
+		}
+	}
+}
+
+// dialer dials other servers.
+func (t *Peers) dialer() *net.Dialer {
+	d := &net.Dialer{}
+	if ip := net.ParseIP(t.cfg.Local); ip != nil && !ip.IsUnspecified() {
+		d.LocalAddr = &net.TCPAddr{IP: ip}
+	}
+	return d
+}
