@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"google.golang.org/grpc"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
-	"kvorum/raft"
 	"kvorum/raft/node"
 )
 
@@ -20,14 +18,15 @@ const backupChunk = 256 << 10
 // Backup streams the file of a snapshot that holds every write which was
 // answered before the call. Any server will do.
 func (s *clusterService) Backup(_ *kvorumv1.BackupRequest, stream grpc.ServerStreamingServer[kvorumv1.BackupChunk]) error {
-	at, err := s.agreeOnView(stream.Context())
-	if err != nil {
+	agreeing, cancel := boundedContext(stream.Context())
+	defer cancel()
+	if err := s.barrier(agreeing); err != nil {
 		return err
 	}
 	if err := stream.Send(&kvorumv1.BackupChunk{Header: s.header()}); err != nil {
 		return err
 	}
-	meta, err := s.snapshotSince(stream.Context(), at)
+	meta, _, err := s.node.TakeSnapshot(stream.Context())
 	if err != nil {
 		return err
 	}
@@ -39,24 +38,6 @@ func (s *clusterService) Backup(_ *kvorumv1.BackupRequest, stream grpc.ServerStr
 		return err
 	}
 	return errors.Join(sendBackup(stream, file, size), file.Close())
-}
-
-// agreeOnView returns the index up to which a backup must reach.
-func (s *Server) agreeOnView(ctx context.Context) (raft.Index, error) {
-	ctx, cancel := boundedContext(ctx)
-	defer cancel()
-	return s.node.Barrier(ctx)
-}
-
-// snapshotSince returns a snapshot that reaches to index at least: the newest
-// one, or else one that is taken now.
-func (s *Server) snapshotSince(ctx context.Context, index raft.Index) (raft.SnapshotMeta, error) {
-	st, err := s.node.Status(ctx)
-	if err != nil || st.Snapshot.LastIncludedIndex >= index {
-		return st.Snapshot, err
-	}
-	meta, _, err := s.node.TakeSnapshot(ctx)
-	return meta, err
 }
 
 func sendBackup(stream grpc.ServerStreamingServer[kvorumv1.BackupChunk], file io.ReaderAt, size int64) error {

@@ -152,9 +152,10 @@ func (a *applier) isSnapshotDue() bool {
 		a.newBytes.Load() >= max(int64(a.cfg.SnapshotBytes), a.stateBytes.Load()))
 }
 
-// snap writes snapshots. If one fails, the log is simply not cut: the node
-// goes on, and tries again when the next snapshot is due.
+// snap writes snapshots, each state once. If one fails, the log is simply not cut:
+// the node goes on, and tries again when the next snapshot is due.
 func (n *Node) snap(ctx context.Context) error {
+	var newest writtenSnapshot // since the start
 	for {
 		var job snapshotJob
 		select {
@@ -162,27 +163,40 @@ func (n *Node) snap(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
-		bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, unhurried{ctx, job.state, n.isSnapshotUrgent})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			n.log.Error("snapshot failed; the log is kept", "index", job.meta.LastIncludedIndex, "err", err)
-		default:
-			n.stateBytes.Store(bytes)
-			n.log.Info("wrote snapshot", "index", job.meta.LastIncludedIndex, "bytes", bytes)
-			select {
-			case n.snapshots <- job.meta:
-			case <-ctx.Done():
+		var err error
+		if job.meta.LastIncludedIndex > newest.meta.LastIncludedIndex {
+			var written writtenSnapshot
+			written, err = n.write(ctx, job)
+			switch {
+			case ctx.Err() != nil:
 				return nil
+			case err != nil:
+				n.log.Error("snapshot failed; the log is kept", "index", job.meta.LastIncludedIndex, "err", err)
+			default:
+				newest = written
 			}
 		}
 		n.unwritten.Add(-1)
 		if job.done != nil {
-			*job.written = writtenSnapshot{job.meta, bytes}
+			*job.written = newest
 			job.done <- err
 		}
 	}
+}
+
+// write writes a snapshot and has the log cut.
+func (n *Node) write(ctx context.Context, job snapshotJob) (writtenSnapshot, error) {
+	bytes, err := n.cfg.Storage.WriteSnapshot(job.meta, unhurried{ctx, job.state, n.isSnapshotUrgent})
+	if err != nil {
+		return writtenSnapshot{}, err
+	}
+	n.stateBytes.Store(bytes)
+	n.log.Info("wrote snapshot", "index", job.meta.LastIncludedIndex, "bytes", bytes)
+	select {
+	case n.snapshots <- job.meta:
+	case <-ctx.Done():
+	}
+	return writtenSnapshot{job.meta, bytes}, nil
 }
 
 // isSnapshotUrgent reports that another snapshot waits for the one that is being

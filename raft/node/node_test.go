@@ -380,7 +380,8 @@ func TestAbandonedReadsAreForgotten(t *testing.T) {
 	}
 }
 
-// TestTakeSnapshot: it says what it wrote, and a failed one changes nothing.
+// TestTakeSnapshot: it says what it wrote, and writes the same state once. One that
+// failed changes nothing, and is written when it is asked for again.
 func TestTakeSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -392,10 +393,18 @@ func TestTakeSnapshot(t *testing.T) {
 		}
 		full := errors.New("no space left on device")
 		s.disk.failSnapshots(full)
+		again, sizeAgain, err := s.TakeSnapshot(t.Context())
+		if err != nil || again.LastIncludedIndex != meta.LastIncludedIndex || sizeAgain != size {
+			t.Errorf("of the same state: %d, %d bytes, %v; want %d, %d bytes", again.LastIncludedIndex, sizeAgain, err, meta.LastIncludedIndex, size)
+		}
+		c.propose("y")
 		if _, _, err := s.TakeSnapshot(t.Context()); !errors.Is(err, full) {
 			t.Errorf("snapshot on a full disk: %v, want %v", err, full)
 		}
-		c.propose("y")
+		s.disk.failSnapshots(nil)
+		if meta, _, err := s.TakeSnapshot(t.Context()); err != nil || s.disk.snapshot().LastIncludedIndex != meta.LastIncludedIndex {
+			t.Errorf("once there is room again: snapshot at %d, %v; want one on the disk", meta.LastIncludedIndex, err)
+		}
 	})
 }
 
