@@ -47,20 +47,26 @@ and fails if none does. It needs the source and the go command.`,
 	f.StringVar(&by, "by", "", "try only this `TEST` in the place of those that would notice: a package and flags of go test")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		l.begun = true
-		switch {
-		case all && len(args) > 0:
-			return usageError{errors.New("name one mutant, or --all of them, not both")}
-		case all:
-			return l.tryMutants(cmd.Context(), mutants.All(), by)
-		case len(args) > 0:
-			return l.tryMutant(cmd.Context(), args[0], by, seeds)
-		case by != "":
-			return usageError{errors.New("--by needs the name of a mutant, or --all")}
+		if !all && len(args) == 0 && by == "" {
+			l.listMutants()
+			return nil
 		}
-		l.listMutants()
-		return nil
+		return l.breakRules(cmd.Context(), args, all, by, seeds)
 	}
 	return cmd
+}
+
+// breakRules breaks the rule that args name, or all.
+func (l *raftlab) breakRules(ctx context.Context, args []string, all bool, by string, seeds int) error {
+	switch {
+	case all && len(args) > 0:
+		return usageError{errors.New("name one mutant, or --all of them, not both")}
+	case all:
+		return l.tryMutants(ctx, mutants.All(), by)
+	case len(args) == 0:
+		return usageError{errors.New("--by needs the name of a mutant, or --all")}
+	}
+	return l.tryMutant(ctx, args[0], by, seeds)
 }
 
 // place finds the sections and figures that a rule names.

@@ -44,18 +44,22 @@ that is said in the first line. What the network repeats is marked repeated.`,
 		if err := areServers(servers, o); err != nil {
 			return err
 		}
-		out := bufio.NewWriter(l.stdout)
-		p := printing{out: out, from: from, servers: servers}
-		o.Trace = p.line
-		r := sim.Play(o)
-		if err := out.Flush(); err != nil {
-			return fmt.Errorf("print: %w", err)
-		}
-		if r.Err != nil {
-			return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
-		}
-		return nil
+		return l.printRun(o, &printing{from: from, servers: servers})
 	})
+}
+
+// printRun plays a run and prints it.
+func (l *raftlab) printRun(o sim.Options, p *printing) error {
+	out := bufio.NewWriter(l.stdout)
+	p.out, o.Trace = out, p.line
+	r := sim.Play(o)
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	if r.Err != nil {
+		return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
+	}
+	return nil
 }
 
 // areServers returns an error unless all names are servers' in the run.
