@@ -34,6 +34,7 @@ var nemesis = []kind{
 	{"transfer", func(m *mix) time.Duration { return m.transfer }, transferLeadership},
 	{"other cluster", func(m *mix) time.Duration { return m.intrude }, func(c *cluster, r *rand.Rand) { c.intrude(oneOf(r, c.servers...)) }},
 	{"clock", func(m *mix) time.Duration { return m.clockCommand }, proposeClock},
+	{"suspicion", func(m *mix) time.Duration { return m.suspicion }, suspectWrongly},
 }
 
 // asks is what goes on in all phases.
@@ -124,6 +125,17 @@ func proposeClock(c *cluster, r *rand.Rand) {
 			s.raft.Propose(kv.Encode(kv.Clock{UnixMilli: now.Milliseconds()}))
 		}
 	})
+}
+
+// suspectWrongly tells some servers that the leader's process is gone, which it is
+// not, or that of any other.
+func suspectWrongly(c *cluster, r *rand.Rand) {
+	suspect := c.leaderOrAny(r)
+	for _, s := range c.servers {
+		if s != suspect && chance(r, 600) {
+			c.input(s, func() { c.suspect(s, suspect) })
+		}
+	}
 }
 
 func transferLeadership(c *cluster, r *rand.Rand) {

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,10 +176,12 @@ func (c *cluster) contact(r *rand.Rand) *server {
 	return c.servers[len(c.servers)-1]
 }
 
-// follows reports whether s follows a server that leads.
+// follows reports whether s follows a server that leads, and has it as a member: a
+// learner that was removed believes in its last leader for ever.
 func (c *cluster) follows(s *server) bool {
 	leader := c.byID[s.seen.Leader]
-	return leader != nil && leader.seen.Role == raft.Leader && leader.seen.Term == s.seen.Term
+	return leader != nil && leader.seen.Role == raft.Leader && leader.seen.Term == s.seen.Term &&
+		slices.Contains(leader.seen.Config.Servers(), s.id)
 }
 
 // tryAgain: an attempt that may have had an effect must not be repeated outside

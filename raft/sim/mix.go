@@ -31,6 +31,7 @@ type mix struct {
 	drainMore                  int // inputs that are taken together with the next one
 	drop, duplicate, longDelay int // of messages
 	snapshotLoss, answerLost   int
+	noticed                    int // that another server notices a crash at once
 
 	// Mean times between two actions of a kind; 0: it does not occur.
 	ask                           time.Duration
@@ -39,6 +40,7 @@ type mix struct {
 	reconfigure, transfer, gossip time.Duration
 	diskError, damage, replace    time.Duration
 	intrude, clockCommand         time.Duration
+	suspicion                     time.Duration
 }
 
 func drawMix(r *rand.Rand, short bool) mix {
@@ -70,6 +72,7 @@ func drawMix(r *rand.Rand, short bool) mix {
 	if m.reconfigure > 0 && m.servers > 1 {
 		m.voters -= r.IntN(2) // one server waits outside
 	}
+	m.noticed, m.suspicion = oneOf(r, 0, 500, 1000), oneOf(r, 0, 0, 5*t)
 	if short {
 		m.shorten(r)
 	}
@@ -97,7 +100,7 @@ func (m mix) String() string {
 		perMille int
 	}{
 		{"message dropped", m.drop}, {"repeated", m.duplicate}, {"very late", m.longDelay}, {"snapshot interrupted", m.snapshotLoss},
-		{"answer lost", m.answerLost}, {"inputs taken together", m.drainMore},
+		{"answer lost", m.answerLost}, {"inputs taken together", m.drainMore}, {"crash noticed", m.noticed},
 	} {
 		if c.perMille > 0 {
 			chances = append(chances, fmt.Sprintf("%s %g %%", c.what, float64(c.perMille)/10))

@@ -131,6 +131,36 @@ func (c *cluster) crash(s *server, r *rand.Rand, down time.Duration) {
 	c.stop(s)
 	c.cutPower(s, r)
 	c.startAfter(s, down)
+	c.reportGone(s)
+}
+
+// reportGone lets others notice that the process of s is gone, if they look while it
+// is and s's machine can refuse what they send. Any of them may fail to.
+func (c *cluster) reportGone(s *server) {
+	run := s.run
+	for _, other := range c.servers {
+		if other == s || !chance(c.machines, c.mix.noticed) {
+			continue
+		}
+		c.later(other, c.delay(), func() {
+			if s.run == run && s.raft == nil && c.network.reaches(other, s) && c.network.reaches(s, other) {
+				c.suspect(other, s)
+			}
+		})
+	}
+}
+
+// suspect tells s that the process of another server is gone.
+func (c *cluster) suspect(s, other *server) {
+	if _, _, leader := s.raft.Leadership(); leader == other.id {
+		if other.raft == nil {
+			c.counts[RightlySuspected]++
+		} else {
+			c.counts[WronglySuspected]++
+		}
+	}
+	c.tracef("%s is told that %s is gone", s, other)
+	s.raft.Suspect(other.id)
 }
 
 // startAfter starts the process after d, unless something else has come between.

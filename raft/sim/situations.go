@@ -56,6 +56,8 @@ const (
 	ReadLost            Situation = "read lost"
 	ReadRetried         Situation = "read retried after a deposition"
 	CoreWithoutLeader   Situation = "core lost the old leader"
+	RightlySuspected    Situation = "leader known to be gone"
+	WronglySuspected    Situation = "leader taken for gone, wrongly"
 )
 
 // Situations lists them all.
@@ -68,7 +70,7 @@ func Situations() []Situation {
 		DiskFailed, DamageRefused, Replaced, Readmitted, GroupCommit,
 		Dropped, LinkCut, Duplicated, FromEarlierTerm, ForeignRefused, PreVoteRefused, Transferred,
 		Acknowledged, Busy, SlotLost, FailedDefinitely, Retried, DedupHit, SessionExpired,
-		ReadAnswered, ReadLost, ReadRetried, CoreWithoutLeader,
+		ReadAnswered, ReadLost, ReadRetried, CoreWithoutLeader, RightlySuspected, WronglySuspected,
 	}
 }
 
