@@ -36,7 +36,7 @@ race: ## the tests of everything with goroutines, under the race detector (90 s)
 durability: ## watch, kill and cut the power of real servers, and fail their disks (needs strace; 40 s)
 	go test -count=1 -tags strace -run '$(ON_STRACE)' -v ./cmd/kvorum
 
-sweep: ## the same, killed at every one of 300 system calls instead of some (needs strace; 2 min)
+sweep: ## the same, killed at every one of 400 system calls instead of some (needs strace; 2.5 min)
 	go test -count=1 -tags strace -run '$(ON_STRACE)' -v ./cmd/kvorum -sweep 100
 
 corruption: ## damage every part of a server's folder, and cut the power before every call: nothing wrong is ever read (3 min)

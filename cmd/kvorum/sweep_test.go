@@ -21,19 +21,31 @@ type crashPoint struct {
 	call      string
 	positions int      // of a whole sweep
 	length    int      // of the values written
+	fresh     bool     // each position on a new server: the k-th in its k-th set
 	args      []string // of the server
 }
 
-// In the first four kinds a snapshot is due every seven entries, so that its files
-// are at stake, too. In the others 16 sets fill a segment, and the next begins.
+// oftenSaved has a snapshot due every seven entries, so that its files are at stake, too.
+var oftenSaved = []string{"--snapshot-entries", "7", "--snapshot-tail", "3"}
+
+// Of the large values 16 fill a segment of the log, and the next begins.
 var crashPoints = []crashPoint{
-	{"fdatasync", 100, 600, []string{"--snapshot-entries", "7", "--snapshot-tail", "3"}},
-	{"pwrite64", 30, 600, []string{"--snapshot-entries", "7", "--snapshot-tail", "3"}},
-	{"renameat", 10, 600, []string{"--snapshot-entries", "7", "--snapshot-tail", "3"}},
-	{"fsync", 10, 600, []string{"--snapshot-entries", "7", "--snapshot-tail", "3"}},
-	{"unlinkat", 10, 600, []string{"--snapshot-entries", "7", "--snapshot-tail", "3"}},
-	{"renameat", 5, 1e6, nil},
-	{"fsync", 5, 1e6, nil},
+	{"fdatasync", 100, 600, true, nil},
+	{"fdatasync", 100, 600, false, oftenSaved},
+	{"pwrite64", 30, 600, false, oftenSaved},
+	{"renameat", 10, 600, false, oftenSaved},
+	{"fsync", 10, 600, false, oftenSaved},
+	{"unlinkat", 10, 600, false, oftenSaved},
+	{"renameat", 5, 1e6, false, nil},
+	{"fsync", 5, 1e6, false, nil},
+}
+
+// folder says what the server starts on each time.
+func (p crashPoint) folder() string {
+	if p.fresh {
+		return "new"
+	}
+	return "the same"
 }
 
 // tally is what a sweep comes to.
@@ -41,26 +53,31 @@ type tally struct{ killed, cut, acked, kept, lost int }
 
 // TestEveryCrashPointKeepsWhatWasAcknowledged kills a server as it enters a call of
 // each kind, while sets are under way, starts it on what is left, and kills it at the
-// next, as often as the kind has positions. Every second time the power fails, too:
-// what was not synced is lost, or of each sector one in two. After each restart
-// every acknowledged set is there, and none that nobody sent.
+// next, as often as the kind has positions; or else kills new servers, each a set later
+// than the one before. Every second time the power fails, too: what was not synced is
+// lost, or of each sector one in two. After each restart every acknowledged set is
+// there, and none that nobody sent.
 func TestEveryCrashPointKeepsWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
 	results := make([]tally, len(crashPoints))
 	t.Run("kinds", func(t *testing.T) {
 		for i, p := range crashPoints {
-			t.Run(fmt.Sprintf("%s of %d bytes", p.call, p.length), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s of %d bytes, folder %s", p.call, p.length, p.folder()), func(t *testing.T) {
 				t.Parallel()
-				results[i] = p.sweep(t, max(2, p.positions**sweep/100))
+				if p.fresh {
+					results[i] = p.sweepRun(t, max(1, 100 / *sweep))
+				} else {
+					results[i] = p.sweep(t, max(2, p.positions**sweep/100))
+				}
 			})
 		}
 	})
 	var table strings.Builder
 	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "call\tvalue\tpositions killed\tpower cut\tacknowledged\tlost\tin flight, kept\t")
+	fmt.Fprintln(w, "call\tvalue\tfolder\tpositions killed\tpower cut\tacknowledged\tlost\tin flight, kept\t")
 	for i, p := range crashPoints {
 		r := results[i]
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", p.call, p.length, r.killed, r.cut, r.acked, r.lost, r.kept)
+		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t\n", p.call, p.length, p.folder(), r.killed, r.cut, r.acked, r.lost, r.kept)
 		if r.lost > 0 {
 			t.Errorf("killed at %s: %d acknowledged sets are lost", p.call, r.lost)
 		}
@@ -86,16 +103,58 @@ func (p crashPoint) sweep(t *testing.T, positions int) (sum tally) {
 			s.stop()
 			return sum
 		}
-		calls := p.kill(t, s, l)
-		sum.killed++
-		if position%2 == 1 {
-			survives := func() bool { return position%4 == 1 && rand.IntN(2) == 0 }
-			afterTrace(t, calls).lose(t, survives)
-			sum.cut++
-		}
+		p.crash(t, s, l, &sum)
 		c.Close()
 	}
 	return sum
+}
+
+// sweepRun kills a new server in every step-th set of a run.
+func (p crashPoint) sweepRun(t *testing.T, step int) (sum tally) {
+	for k := step; k <= p.positions; k += step {
+		t.Run(fmt.Sprint("set ", k), func(t *testing.T) { p.dieInSet(t, k, &sum) })
+	}
+	return sum
+}
+
+// dieInSet kills a new server in its k-th set, the only one that strace sees, and
+// starts it again.
+func (p crashPoint) dieInSet(t *testing.T, k int, sum *tally) {
+	data, l := dir(t), newLedger()
+	args := append(append([]string{"--bootstrap"}, quick...), p.args...)
+	s := serveOn(t, data, "n1", args...)
+	eventually(t, "the server is ready", s.ready)
+	c := clientOf(t, s)
+	for range k - 1 {
+		if err := l.set(s.dying(), c, p.length); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cuts := sum.cut
+	p.crash(t, s, l, sum)
+	s = serveOn(t, data, "n1", args...)
+	acked, lost, kept := l.check(t, clientOf(t, s))
+	s.stop()
+	if acked != k-1 {
+		t.Errorf("%d sets were answered before it died in set %d", acked, k)
+	}
+	if sum.cut == cuts && kept != 1 {
+		t.Errorf("set %d was not written when it died", k) // the kernel would have kept it
+	}
+	sum.acked, sum.lost, sum.kept = sum.acked+acked, sum.lost+lost, sum.kept+kept
+}
+
+// crash kills a server at its next call of the kind. Every second time the power
+// fails, too.
+func (p crashPoint) crash(t *testing.T, s testServer, l *ledger, sum *tally) {
+	t.Helper()
+	calls := p.kill(t, s, l)
+	if sum.killed%2 == 1 {
+		survives := func() bool { return sum.killed%4 == 1 && rand.IntN(2) == 0 }
+		afterTrace(t, calls).lose(t, survives)
+		sum.cut++
+	}
+	sum.killed++
 }
 
 // kill writes until the server is killed at its next call of the kind, and
