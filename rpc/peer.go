@@ -30,7 +30,7 @@ type peer struct {
 	peers     *Peers
 	id        raft.ServerID
 	snapshots chan raft.Message // capacity 1: at most one transfer at a time
-	ready     chan struct{}     // queue is not empty; capacity 1, as one reminder is enough
+	ready     chan struct{}     // queue is not empty, or a stream is wanted; capacity 1, as one reminder is enough
 
 	mu    sync.Mutex // guards queue, between the node that fills it and runMessages
 	queue []raft.Message

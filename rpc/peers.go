@@ -41,6 +41,7 @@ type receiver interface {
 	SnapshotDone(to raft.ServerID)
 	Suspect(id raft.ServerID)
 	Leadership() node.Leadership
+	Status(context.Context) (node.Status, error)
 }
 
 // Peers carries Raft messages to the other servers: it is a node.Transport. Each

@@ -31,6 +31,7 @@ type endpoint struct {
 	done     chan raft.ServerID // who SnapshotDone was called for
 	suspects chan raft.ServerID // who Suspect was called for
 	leader   raft.ServerID
+	config   raft.Configuration
 	file     *memorySnapshot // what it has received
 	stop     func()          // receiving
 
@@ -41,7 +42,10 @@ type endpoint struct {
 func (e *endpoint) Receive(m raft.Message)        { e.messages <- m }
 func (e *endpoint) SnapshotDone(to raft.ServerID) { e.done <- to }
 func (e *endpoint) Suspect(id raft.ServerID)      { e.suspects <- id }
-func (e *endpoint) Leadership() node.Leadership   { return node.Leadership{Leader: e.leader} }
+func (e *endpoint) Status(context.Context) (node.Status, error) {
+	return node.Status{Status: raft.Status{Config: e.config}}, nil
+}
+func (e *endpoint) Leadership() node.Leadership { return node.Leadership{Leader: e.leader} }
 
 // newEndpoint returns a running transport of a server of the given cluster,
 // which sends the given snapshot whenever it sends one.

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"errors"
 	"net"
 	"syscall"
@@ -34,6 +35,7 @@ func (t *Peers) suspect(id raft.ServerID, stop <-chan struct{}) {
 		case errors.Is(err, syscall.ECONNREFUSED):
 			t.cfg.Log.Info("the leader refuses connections: not waiting for it", "leader", id)
 			t.node.Suspect(id)
+			t.connectAll()
 			return
 		case err != nil:
 			return
@@ -43,6 +45,22 @@ func (t *Peers) suspect(id raft.ServerID, stop <-chan struct{}) {
 		case <-time.After(suspectPause):
 		case <-stop:
 			return
+		}
+	}
+}
+
+// connectAll has streams opened to all other servers. Followers have seldom spoken to
+// each other, and an election that waits for connections is more often a split vote.
+func (t *Peers) connectAll() {
+	ctx, cancel := context.WithTimeout(context.Background(), suspectTimeout)
+	defer cancel()
+	st, err := t.node.Status(ctx)
+	if err != nil {
+		return // it is busy or stops, and connections come with the messages
+	}
+	for _, id := range st.Config.Servers() {
+		if id != t.cfg.Identity.id {
+			notify(t.peer(id).ready) // the queue may be empty: a stream is opened all the same
 		}
 	}
 }

@@ -59,12 +59,13 @@ func TestOnlyALeaderThatRefusesConnectionsIsSuspected(t *testing.T) {
 }
 
 // TestTheEndOfALeadersStreamIsLookedInto: the first sign that a process is gone is
-// that its connections are.
+// that its connections are. Then those to the others are opened, for the election.
 func TestTheEndOfALeadersStreamIsLookedInto(t *testing.T) {
 	t.Parallel()
 	const leader = "leader@" + testIncarnate
-	e := newEndpoint(t, "a", testCluster, nil)
-	e.leader = leader
+	e, other := newEndpoint(t, "a", testCluster, nil), newEndpoint(t, "b", testCluster, nil)
+	e.leader, e.config = leader, raft.Configuration{Voters: []raft.ServerID{e.id, other.id, leader}}
+	e.SetAddress(other.id, other.addr)
 	hello := &peerv1.Hello{Version: protocolVersion, ClusterId: testCluster, From: leader, FromAddr: "127.0.0.1:1", To: string(e.id)}
 	conn, err := e.dial(e.addr)
 	if err != nil {
@@ -90,4 +91,5 @@ func TestTheEndOfALeadersStreamIsLookedInto(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the leader is suspected", func() bool { return len(e.suspects) == 1 })
+	eventually(t, "b has been greeted", func() bool { return other.Address(e.id) == e.addr })
 }
