@@ -11,11 +11,14 @@ import (
 	"sync/atomic"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
 )
 
 // etcd is a cluster of three servers, at its defaults.
 type etcd struct {
 	servers
+	addresses []string      // for clients
 	to        []connections // by server
 	leader    int
 	revisions [keys]atomic.Int64 // that each key was last seen at, for cas
@@ -34,7 +37,7 @@ func startEtcd(ctx context.Context, dir string) (*etcd, error) {
 	for i := range 3 {
 		members = append(members, fmt.Sprintf("etcd-%d=http://%s", i+1, addresses[3+i]))
 	}
-	e := &etcd{}
+	e := &etcd{addresses: addresses[:3]}
 	for i := range 3 {
 		name, client, peer := fmt.Sprintf("etcd-%d", i+1), "http://"+addresses[i], "http://"+addresses[3+i]
 		if err := e.start(filepath.Join(dir, name+".log"), self, "etcd", "--name", name, "--data-dir", filepath.Join(dir, name),
@@ -66,6 +69,29 @@ func (e *etcd) findLeader(ctx context.Context) error {
 		}
 	}
 	return errors.New("etcd has no leader")
+}
+
+func (e *etcd) healthy(ctx context.Context) (leader int, err error) {
+	if err := e.findLeader(ctx); err != nil {
+		return 0, err
+	}
+	for _, to := range e.to {
+		if _, err := pb.NewKVClient(to.of(0)).Range(ctx, &pb.RangeRequest{Key: []byte("any")}); err != nil {
+			return 0, err
+		}
+	}
+	return e.leader, nil
+}
+
+func (e *etcd) writer() (set func(context.Context, string, []byte) error, closeIt func() error, err error) {
+	c, err := clientv3.New(clientv3.Config{Endpoints: e.addresses, Logger: zap.NewNop()})
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context, key string, value []byte) error {
+		_, err := c.Put(ctx, key, string(value))
+		return err
+	}, c.Close, nil
 }
 
 func (e *etcd) atLeader(i int) pb.KVClient { return pb.NewKVClient(e.to[e.leader].of(i)) }

@@ -10,14 +10,18 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
+	"kvorum/rpc/client"
 )
 
 // kvorum is a cluster of three servers.
 type kvorum struct {
 	servers
 	called    string
+	addresses []string
 	to        []connections // by server
 	leader    int
 	revisions [keys]atomic.Uint64 // that each key was last seen at, for cas
@@ -28,7 +32,7 @@ func startKvorum(ctx context.Context, called, program, dir string) (*kvorum, err
 	if err != nil {
 		return nil, err
 	}
-	k := &kvorum{called: called}
+	k := &kvorum{called: called, addresses: addresses[:3]}
 	for i := range 3 {
 		name := fmt.Sprintf("%s-%d", called, i+1)
 		err := k.start(filepath.Join(dir, name+".log"), program, "serve", "--id", name, "--data-dir", filepath.Join(dir, name), "--bootstrap-expect", "3",
@@ -67,6 +71,30 @@ func (k *kvorum) atLeader(i int) kvorumv1.KVClient {
 }
 func (k *kvorum) spread(i int) kvorumv1.KVClient {
 	return kvorumv1.NewKVClient(k.to[i%len(k.to)].of(i / len(k.to)))
+}
+
+func (k *kvorum) healthy(ctx context.Context) (leader int, err error) {
+	if err := k.findLeader(ctx); err != nil {
+		return 0, err
+	}
+	for _, to := range k.to {
+		_, err := kvorumv1.NewKVClient(to.of(0)).Get(ctx, &kvorumv1.GetRequest{Key: "any"})
+		if err != nil && status.Code(err) != codes.NotFound {
+			return 0, err
+		}
+	}
+	return k.leader, nil
+}
+
+func (k *kvorum) writer() (set func(context.Context, string, []byte) error, closeIt func() error, err error) {
+	c, err := client.New(k.addresses)
+	if err != nil {
+		return nil, nil, err
+	}
+	return func(ctx context.Context, key string, value []byte) error {
+		_, err := c.Set(ctx, key, value)
+		return err
+	}, c.Close, nil
 }
 
 func (k *kvorum) prepare(ctx context.Context, r row) (operation, error) {

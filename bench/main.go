@@ -8,6 +8,8 @@
 // here; and, in one process without gRPC, raft+node+wal beside hashicorp/raft
 // with raft-wal.
 //
+// With -failover it measures instead how long no write succeeds when a leader fails.
+//
 // It is a module of its own, so that who imports kvorum does not depend on its peers.
 package main
 
@@ -55,8 +57,10 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	quick := flags.Bool("quick", false, "only the rows that the ratios need")
 	turn := flags.Duration("turn", time.Second, "length of a turn")
 	turns := flags.Int("turns", 3, "turns of each system in each row")
-	only := flags.String("only", "", "only the rows whose workload is in this list, such as set,get")
+	only := flags.String("only", "", "only the rows whose workload, or with -failover the systems whose name, is in this list, such as set,get")
 	at := flags.Int("clients", 0, "only the rows with so many clients; 0: all")
+	failover := flags.Bool("failover", false, "instead, kill, pause and restart leaders, and measure how long no write succeeds")
+	kills := flags.Int("kills", 20, "with -failover: how often a leader is killed; other faults are rarer")
 	report := flags.String("report", "", "also write results.json and plots to this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -66,6 +70,9 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
+	}
+	if *failover {
+		return measureFailover(ctx, out, *kvorum, *dir, *only, *kills)
 	}
 	b := &bench{out: out, turn: *turn, turns: *turns}
 	rows := plan(*quick)

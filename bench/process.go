@@ -37,6 +37,29 @@ func (s *servers) start(log, program string, args ...string) error {
 	return nil
 }
 
+// signal sends a signal to server i. One that kills has done so on return.
+func (s servers) signal(i int, what syscall.Signal) error {
+	err := s[i].Process.Signal(what)
+	if what == syscall.SIGKILL && err == nil {
+		_ = s[i].Wait() // it was killed, and says so
+	}
+	return err
+}
+
+// restart starts server i again, which has ended, as it was started before.
+func (s servers) restart(i int) error {
+	old := s[i]
+	out, err := os.OpenFile(old.Stdout.(*os.File).Name(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer out.Close() // the child has its own
+	cmd := exec.Command(old.Path, old.Args[1:]...)
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = out, out, old.SysProcAttr
+	s[i] = cmd
+	return cmd.Start()
+}
+
 func (s servers) close() error {
 	var failed error
 	for _, cmd := range s {

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// cluster is a system whose servers can be made to fail.
+type cluster interface {
+	name() string
+	// healthy returns who leads, once every server answers linearizable reads.
+	healthy(ctx context.Context) (leader int, err error)
+	// writer returns a client of its own that may use every server.
+	writer() (set func(ctx context.Context, key string, value []byte) error, close func() error, err error)
+	signal(i int, s syscall.Signal) error
+	restart(i int) error
+	close() error
+}
+
+// fault is something that ends the service for a while.
+type fault struct {
+	name  string
+	share int // of the kills that are asked for, one in so many
+	begin func(c cluster, leader int) error
+	end   func(c cluster, leader int) error
+}
+
+var faults = []fault{
+	{"kill", 1,
+		func(c cluster, leader int) error { return c.signal(leader, syscall.SIGKILL) },
+		func(c cluster, leader int) error { return c.restart(leader) }},
+	{"pause", 4,
+		func(c cluster, leader int) error { return c.signal(leader, syscall.SIGSTOP) },
+		func(c cluster, leader int) error { return c.signal(leader, syscall.SIGCONT) }},
+	{"kill-all", 4, killAll, func(cluster, int) error { return nil }},
+}
+
+// killAll kills all servers, and starts them at once.
+func killAll(c cluster, _ int) (err error) {
+	for i := range 3 {
+		err = errors.Join(err, c.signal(i, syscall.SIGKILL))
+	}
+	for i := range 3 {
+		err = errors.Join(err, c.restart(i))
+	}
+	return err
+}
+
+// clientTimeouts are how long a client waits for one write before it tries another.
+var clientTimeouts = []time.Duration{250 * time.Millisecond, time.Second}
+
+// measureFailover measures how long no write succeeds around each fault of the
+// leader. Clients write all the while, one with each timeout, in closed loops.
+func measureFailover(ctx context.Context, out io.Writer, program, dir, only string, kills int) error {
+	systems := []struct {
+		name  string
+		start func() (cluster, error)
+	}{
+		{"kvorum", func() (cluster, error) { return startKvorum(ctx, "kvorum", program, dir) }},
+		{"etcd", func() (cluster, error) { return startEtcd(ctx, dir) }},
+	}
+	var all []outages
+	for _, s := range systems {
+		if only != "" && !slices.Contains(strings.Split(only, ","), s.name) {
+			continue
+		}
+		c, err := s.start()
+		if err != nil {
+			return err
+		}
+		measured, err := failAll(ctx, c, kills)
+		if err = errors.Join(err, c.close()); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		all = append(all, measured...)
+	}
+	printOutages(out, all)
+	return nil
+}
+
+// failAll lets every fault occur, as often as its share.
+func failAll(ctx context.Context, c cluster, kills int) (measured []outages, err error) {
+	var writers []*writer
+	defer func() {
+		for _, w := range writers {
+			err = errors.Join(err, w.stop())
+		}
+	}()
+	for i, timeout := range clientTimeouts {
+		w, err := startWriter(ctx, c, fmt.Sprintf("failover/%d", i), timeout)
+		if err != nil {
+			return nil, err
+		}
+		writers = append(writers, w)
+	}
+	for _, f := range faults {
+		gaps := make([][]time.Duration, len(writers))
+		for n := range max(1, kills/f.share) {
+			fmt.Fprintf(os.Stderr, "\r\x1b[K%s: %s %d of %d", c.name(), f.name, n+1, max(1, kills/f.share))
+			if err := f.once(ctx, c, writers, gaps); err != nil {
+				return nil, fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+		for i, w := range writers {
+			measured = append(measured, outages{c.name(), f.name, w.timeout, gaps[i]})
+		}
+	}
+	fmt.Fprint(os.Stderr, "\r\x1b[K")
+	return measured, nil
+}
+
+// once lets the fault occur once, and adds what each writer saw of it to gaps.
+func (f fault) once(ctx context.Context, c cluster, writers []*writer, gaps [][]time.Duration) error {
+	var leader int
+	err := until(ctx, func(ctx context.Context) (err error) {
+		leader, err = c.healthy(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	rest(ctx, time.Second+rand.N(100*time.Millisecond)) // at any time between two heartbeats
+	began := time.Now()
+	if err := f.begin(c, leader); err != nil {
+		return err
+	}
+	for time.Since(began) < giveUp && !allCalm(writers, began) {
+		rest(ctx, 50*time.Millisecond)
+	}
+	for i, w := range writers {
+		gaps[i] = append(gaps[i], w.longestGap(began))
+	}
+	return errors.Join(ctx.Err(), f.end(c, leader))
+}
+
+// giveUp is when a service that does not come back counts as gone.
+const giveUp = 30 * time.Second
+
+func allCalm(writers []*writer, since time.Time) bool {
+	for _, w := range writers {
+		if !w.isCalm(since) {
+			return false
+		}
+	}
+	return true
+}
+
+func rest(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// writer is a client that writes in a closed loop.
+type writer struct {
+	timeout time.Duration
+	stop    func() error
+
+	mu   sync.Mutex // guards done, between the loop and who looks at it
+	done []time.Time // when writes had succeeded, after the start
+}
+
+func startWriter(ctx context.Context, c cluster, key string, timeout time.Duration) (*writer, error) {
+	set, closeClient, err := c.writer()
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{timeout: timeout, done: []time.Time{time.Now()}}
+	ctx, cancel := context.WithCancel(ctx)
+	var loop sync.WaitGroup
+	loop.Go(func() {
+		for ctx.Err() == nil {
+			limited, cancel := context.WithTimeout(ctx, timeout)
+			if err := set(limited, key, []byte("a value")); err == nil {
+				w.succeeded()
+			}
+			cancel()
+		}
+	})
+	w.stop = func() error {
+		cancel()
+		loop.Wait()
+		return closeClient()
+	}
+	return w, nil
+}
+
+func (w *writer) succeeded() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.done = append(w.done, time.Now())
+}
+
+// isCalm reports whether writes have succeeded for a second, of which the first
+// after a fault does not count: a write that was under way may yet succeed.
+func (w *writer) isCalm(fault time.Time) bool {
+	const long = 300 * time.Millisecond
+	begin := time.Now().Add(-time.Second)
+	return begin.Sub(fault) > time.Second && w.longestGap(begin) < long
+}
+
+// longestGap returns the longest time without a successful write that ended after t.
+func (w *writer) longestGap(t time.Time) (longest time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	next := time.Now()
+	for _, at := range slices.Backward(w.done) {
+		longest = max(longest, next.Sub(at))
+		if at.Before(t) {
+			break
+		}
+		next = at
+	}
+	return longest
+}
+
+// outages is what one writer saw of one kind of fault.
+type outages struct {
+	system, fault string
+	timeout       time.Duration
+	gaps          []time.Duration
+}
+
+// quantile is the smallest gap that at least percent of all do not exceed.
+func (o outages) quantile(percent int) time.Duration {
+	sorted := slices.Sorted(slices.Values(o.gaps))
+	return sorted[(len(sorted)*percent+99)/100-1].Round(time.Millisecond)
+}
+
+// printOutages prints a table, and a line for programs to read for each kill:
+// failover SYSTEM TIMEOUT MEDIAN.
+func printOutages(out io.Writer, all []outages) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "\nno write succeeds\tsystem\tclient timeout\ttimes\tmedian\tp90\tmax\t")
+	for _, o := range all {
+		fmt.Fprintf(w, "%s\t%s\t%v\t%d\t%v\t%v\t%v\t\n", o.fault, o.system, o.timeout, len(o.gaps), o.quantile(50), o.quantile(90), o.quantile(100))
+	}
+	w.Flush() //nolint:errcheck // it is the terminal
+	fmt.Fprintln(out)
+	for _, o := range all {
+		fmt.Fprintf(out, "%s %s %v %.3f\n", strings.TrimSuffix("failover-"+o.fault, "-kill"), o.system, o.timeout, o.quantile(50).Seconds())
+	}
+}
