@@ -16,7 +16,7 @@ ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|F
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=tools/go.mod staticcheck
 
-.PHONY: help build run test race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk load clean
+.PHONY: help build run test race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,9 @@ bench-quick: build ## the same, only what the ratios need (80 s)
 bench-disk: ## appends against a bare write and fdatasync; starts on 1 GiB of log and on a million keys; sets during a snapshot (90 s)
 	go test -run '^$$' -bench 'Save|Recovery' ./raft/wal
 	go test -run '^$$' -bench SetsDuringASnapshot -benchtime 3x ./rpc
+
+bench-failover: build ## how long no write succeeds when the leader is killed or paused, or all restart: kvorum, etcd (5 min)
+	cd bench && go run . -kvorum ../bin/kvorum -failover
 
 load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256

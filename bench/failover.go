@@ -167,7 +167,7 @@ type writer struct {
 	timeout time.Duration
 	stop    func() error
 
-	mu   sync.Mutex // guards done, between the loop and who looks at it
+	mu   sync.Mutex  // guards done, between the loop and who looks at it
 	done []time.Time // when writes had succeeded, after the start
 }
 
