@@ -33,6 +33,7 @@ var (
 	errWrongCluster   = errors.New("wrong cluster")
 	errForming        = errors.New("this server waits to form a cluster: its own log says how many it has met")
 	errStopping       = errors.New("the server is stopping: ask another")
+	errDeposed        = errors.New("the leader has not answered, and another server leads now: the request may or may not take effect")
 	errForwardLost    = errors.New("the connection to the leader broke: the request may or may not take effect")
 )
 
@@ -60,6 +61,7 @@ var errorTable = []struct {
 	{node.ErrStopped, "LEADERSHIP_LOST", codes.Unavailable, true},
 	{node.ErrTransferFailed, "LEADERSHIP_LOST", codes.Unavailable, true},
 	{errForwardLost, "LEADERSHIP_LOST", codes.Unavailable, true},
+	{errDeposed, "LEADERSHIP_LOST", codes.Unavailable, true},
 	{raft.ErrBusy, "BUSY", codes.ResourceExhausted, false},
 	{node.ErrSnapshotRunning, "BUSY", codes.ResourceExhausted, false},
 	{errTooStale, "TOO_STALE", codes.FailedPrecondition, false},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -51,10 +52,48 @@ func onLeader[Req, Resp any, Q message[Req], R message[Resp]](ctx context.Contex
 		return nil, raft.ErrNoLeader
 	}
 	resp := R(new(Resp))
-	if err := s.forwarder.call(ctx, leadership.Leader, method, req, resp); err != nil {
+	if err := s.forward(ctx, leadership, method, req, resp); err != nil {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// slowForward is how long a leader may take to answer before it matters whether it
+// still leads. If it does not it is given as long once more: one that handed
+// leadership over answers what it had accepted.
+const slowForward = 150 * time.Millisecond
+
+// forward performs a unary call on the leader of the given term, and gives it up if
+// that does not answer, as it cannot while it is paused or cut off, and another
+// server leads.
+func (s *Server) forward(ctx context.Context, to node.Leadership, method string, req, resp proto.Message) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	defer time.AfterFunc(slowForward, func() { s.awaitSuccessor(ctx, to, end) }).Stop()
+	err := s.forwarder.call(ctx, to.Leader, method, req, resp)
+	if err != nil && errors.Is(context.Cause(ctx), errDeposed) {
+		return fmt.Errorf("%w: %s", errDeposed, node.Name(to.Leader))
+	}
+	return err
+}
+
+// awaitSuccessor ends a call to a leader, by end, once another server leads.
+func (s *Server) awaitSuccessor(ctx context.Context, of node.Leadership, end context.CancelCauseFunc) {
+	look := time.NewTicker(slowForward)
+	defer look.Stop()
+	for deposed := false; ; {
+		if deposed {
+			end(errDeposed)
+			return
+		}
+		now := s.node.Leadership()
+		deposed = now.Term > of.Term && now.Leader != raft.None
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // message is a pointer to a T that is a protobuf message.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,9 +50,8 @@ func (f *fakeLeader) Set(ctx context.Context, req *kvorumv1.SetRequest) (*kvorum
 	return f.set(ctx)
 }
 
-// forwardTo sends a Set through a forwarder to a fake leader, and returns how
-// often that got it.
-func forwardTo(t *testing.T, ctx context.Context, set func(server *grpc.Server) func(context.Context) (*kvorumv1.SetResponse, error)) (int, error) {
+// startFakeLeader returns a fake leader and its address.
+func startFakeLeader(t *testing.T, set func(server *grpc.Server) func(context.Context) (*kvorumv1.SetResponse, error)) (*fakeLeader, string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,12 +62,20 @@ func forwardTo(t *testing.T, ctx context.Context, set func(server *grpc.Server) 
 	kvorumv1.RegisterKVServer(server, fake)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
+	return fake, listener.Addr().String()
+}
+
+// forwardTo sends a Set through a forwarder to a fake leader, and returns how
+// often that got it.
+func forwardTo(t *testing.T, ctx context.Context, set func(server *grpc.Server) func(context.Context) (*kvorumv1.SetResponse, error)) (int, error) {
+	t.Helper()
+	fake, addr := startFakeLeader(t, set)
 	e := newEndpoint(t, "a", testCluster, nil)
 	leader := node.NewID("leader", testIncarnate)
-	e.SetAddress(leader, listener.Addr().String())
+	e.SetAddress(leader, addr)
 	f := newForwarder(e.Peers)
 	defer f.close()
-	err = f.call(ctx, leader, kvorumv1.KV_Set_FullMethodName, &kvorumv1.SetRequest{Key: "k"}, new(kvorumv1.SetResponse))
+	err := f.call(ctx, leader, kvorumv1.KV_Set_FullMethodName, &kvorumv1.SetRequest{Key: "k"}, new(kvorumv1.SetResponse))
 	return len(fake.got), toStatus(err, nil)
 }
 
@@ -95,6 +103,32 @@ func TestForwardEndsWithItsDeadline(t *testing.T) {
 	})
 	if status.Code(err) != codes.DeadlineExceeded || infoOf(t, err) != nil {
 		t.Errorf("got %v, want the deadline and nothing of the outcome", err)
+	}
+}
+
+// TestForwardEndsOnceAnotherServerLeads: a leader that is paused takes requests and
+// answers none. Here what is at its address does so, and hands leadership over.
+func TestForwardEndsOnceAnotherServerLeads(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3)
+	follower, leader := c.follower(), c.leader()
+	next := slices.IndexFunc(c.servers, func(s *testServer) bool { return s != leader && s != follower })
+	fake, addr := startFakeLeader(t, func(*grpc.Server) func(context.Context) (*kvorumv1.SetResponse, error) {
+		return func(ctx context.Context) (*kvorumv1.SetResponse, error) {
+			if err := leader.node.TransferLeadership(ctx, c.servers[next].id); err != nil {
+				return nil, err
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+	})
+	follower.peers.SetAddress(leader.id, addr)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := follower.client.Set(ctx, &kvorumv1.SetRequest{Key: "k"})
+	expectReason(t, err, "LEADERSHIP_LOST", "unknown")
+	if len(fake.got) != 1 {
+		t.Errorf("the leader got the request %d times, want once", len(fake.got))
 	}
 }
 

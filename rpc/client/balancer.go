@@ -51,6 +51,7 @@ type picker struct {
 	members     []balancer.Picker             // ready ones of any rank but seed
 	idle        balancer.Picker               // for when none is ready: it waits, or fails
 	known       bool                          // the members are known
+	leader      string                        // the id of the server that leads; empty: none is known
 	next        atomic.Uint32                 // round robin
 }
 
@@ -65,6 +66,9 @@ func newPicker(states []endpointsharding.ChildState, idle balancer.Picker) *pick
 		srv, _ := s.Endpoint.Attributes.Value(serverKey{}).(server)
 		p.connections = append(p.connections, connection{srv, s.State.Picker})
 		p.known = p.known || srv.membersKnown
+		if srv.rank == leader {
+			p.leader = srv.id
+		}
 		if s.State.ConnectivityState != connectivity.Ready {
 			continue
 		}
@@ -102,6 +106,9 @@ func (p *picker) choose(t *trip) (balancer.Picker, error) {
 	preferred := p.members
 	if t.prefer != anyServer && len(p.ready[t.prefer]) > 0 {
 		preferred = p.ready[t.prefer]
+		if t.prefer == leader {
+			t.leader.Store(p.leader)
+		}
 	}
 	if len(preferred) == 0 {
 		preferred = p.ready[seed]
@@ -132,10 +139,11 @@ func (p *picker) named(t *trip) (balancer.Picker, error) {
 // trip is what one attempt of a call tells the picker, and learns from it. gRPC
 // may ask the picker on another goroutine than the caller's.
 type trip struct {
-	prefer   rank        // anyServer, follower or leader
-	server   string      // the only one to ask, by name or address; empty: any
-	sent     atomic.Bool // a connection was found: from here on the request may have left
-	stranger atomic.Bool // the server is not in this cluster
+	prefer   rank         // anyServer, follower or leader
+	server   string       // the only one to ask, by name or address; empty: any
+	sent     atomic.Bool  // a connection was found: from here on the request may have left
+	stranger atomic.Bool  // the server is not in this cluster
+	leader   atomic.Value // a string: it went to this server, because that led
 }
 
 // anyServer is the preference of calls that every server answers alike.

@@ -16,6 +16,8 @@
 //   - Writes and cluster changes are retried only after an error that is both
 //     definite and UNAVAILABLE (NO_LEADER, NOT_LEADER). A write whose outcome is
 //     unknown is never sent again: it could be applied twice.
+//     One that the leader leaves unanswered, as it does while it is paused or cut
+//     off, ends as unknown once another server leads, and not only with its context.
 //   - Writes through a [Session] are applied at most once however often they are
 //     sent, so they are retried after an unknown outcome too, until the context ends.
 //   - A call made with [AtServer] goes to that server, once.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,6 +30,7 @@ type members struct {
 	interval time.Duration     // between two polls, if nothing fails
 	kv       kvorumv1.KVClient // set before the first call, which is what makes gRPC call Build
 	wake     chan struct{}     // capacity one: a refresh that is due is due once
+	leader   atomic.Value      // a string: the id of the server that leads, as last heard
 }
 
 func newMembers(seeds []string) *members {
@@ -75,30 +77,37 @@ func (w *memberWatch) Close() {
 
 func (w *memberWatch) run(ctx context.Context) {
 	defer close(w.done)
+	prefer := anyServer
 	for ctx.Err() == nil {
-		w.refresh(ctx)
+		w.refresh(ctx, prefer)
 		pause(ctx, pollFloor, nil)
-		pause(ctx, w.interval, w.wake)
+		prefer = anyServer
+		if pause(ctx, w.interval, w.wake) {
+			prefer = follower // it may be the leader that does not answer
+		}
 	}
 }
 
-// pause waits for d, or less if the context ends or a wake arrives.
-func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+// pause waits for d, or less if the context ends or a wake arrives, which it reports.
+func pause(ctx context.Context, d time.Duration, wake <-chan struct{}) (woken bool) {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
 	case <-wake:
+		return true
 	case <-ctx.Done():
 	}
+	return false
 }
 
 // refresh asks servers in turn until one of them knows of a leader, and not an
 // older one than we do, or each could have been asked once. A deposed leader or a partitioned server
-// may well answer first.
-func (w *memberWatch) refresh(ctx context.Context) {
+// may well answer first. prefer is where the first question goes, if it can.
+func (w *memberWatch) refresh(ctx context.Context, prefer rank) {
 	for range len(w.seeds) + len(w.known.servers) {
-		v, err := w.ask(ctx)
+		v, err := w.ask(ctx, prefer)
+		prefer = anyServer
 		if ctx.Err() != nil {
 			return
 		}
@@ -106,6 +115,7 @@ func (w *memberWatch) refresh(ctx context.Context) {
 			continue
 		}
 		w.known = v
+		w.leader.Store(v.leader())
 		w.publish()
 		if v.hasLeader() {
 			return
@@ -114,8 +124,8 @@ func (w *memberWatch) refresh(ctx context.Context) {
 }
 
 // ask takes one server's view, whichever the picker chooses.
-func (w *memberWatch) ask(ctx context.Context) (view, error) {
-	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+func (w *memberWatch) ask(ctx context.Context, prefer rank) (view, error) {
+	ctx, cancel := context.WithTimeout(withTrip(ctx, &trip{prefer: prefer}), pollTimeout)
 	defer cancel()
 	resp, err := w.kv.GetServers(ctx, &kvorumv1.GetServersRequest{}, grpc.WaitForReady(true))
 	if err != nil {
@@ -149,13 +159,16 @@ func (v view) supersedes(known view) bool {
 	return v.hasLeader() && v.term >= known.term
 }
 
-func (v view) hasLeader() bool {
+func (v view) hasLeader() bool { return v.leader() != "" }
+
+// leader is the id of the server that leads, or empty.
+func (v view) leader() string {
 	for _, s := range v.servers {
 		if s.GetIsLeader() {
-			return true
+			return s.GetId()
 		}
 	}
-	return false
+	return ""
 }
 
 // publish tells gRPC the servers to connect to: the members, then the seeds

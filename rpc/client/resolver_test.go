@@ -118,3 +118,35 @@ func TestAFailureIsReasonEnoughToAskForTheMembers(t *testing.T) {
 		}
 	}
 }
+
+// A client that asks because something does not answer asks a follower: it may be the
+// leader that does not.
+func TestAFollowerIsAskedFirstWhoLeads(t *testing.T) {
+	t.Parallel()
+	c := clienttest.Start(t, 3)
+	cl, err := New(c.Addrs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	cl.members.interval = time.Hour // no poll but those that are asked for
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for i := range 3 { // connected to all, and knows them by name
+		for ctx.Err() == nil {
+			if _, err := cl.Status(ctx, clienttest.Name(i)); err == nil {
+				break
+			}
+		}
+	}
+	atLeader, before := c.Calls(0, "GetServers"), c.AllCalls("GetServers")
+	for c.AllCalls("GetServers") < before+10 {
+		cl.members.refreshSoon()
+		if pause(ctx, 5*time.Millisecond, nil); ctx.Err() != nil {
+			t.Fatal("nobody is asked")
+		}
+	}
+	if n := c.Calls(0, "GetServers") - atLeader; n != 0 {
+		t.Errorf("the leader was asked %d times, in at least 10", n)
+	}
+}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -15,11 +16,15 @@ import (
 
 const (
 	firstBackoff = 20 * time.Millisecond
-	lastBackoff  = 200 * time.Millisecond // elections take about a second: do not oversleep their end
+	lastBackoff  = 100 * time.Millisecond // elections take a tenth of a second to a second: do not oversleep their end
 	// An attempt of a call that may be repeated is given up after this long, and
 	// twice as long each time, because a paused server answers nothing.
 	firstAttempt = 2 * time.Second
 	lastAttempt  = time.Minute
+	// After this long without an answer from the leader, and again each time, the
+	// client asks the others who leads. If that is another server, it waits as long
+	// once more: a leader that handed over on purpose answers what it had accepted.
+	slowWrite = 150 * time.Millisecond
 )
 
 // call is how one call travels: where to, and how often.
@@ -96,42 +101,68 @@ func openStream[Req, Resp any](
 func (c *Client) retry(ctx context.Context, k call, send func(context.Context) error) error {
 	uncertain := false // an earlier attempt may have taken effect
 	for attempt := 0; ; attempt++ {
-		err := k.attempt(ctx, attempt, send)
+		err := c.attempt(ctx, k, attempt, send)
 		if err == nil {
 			return nil
 		}
+		if code := status.Code(err); code == codes.Unavailable || code == codes.DeadlineExceeded {
+			c.members.refreshSoon()
+		}
 		again := k.mayRepeat(ctx, err)
 		if again {
-			c.members.refreshSoon()
 			pause(ctx, backoffAfter(attempt), nil)
 		}
 		if !again || ctx.Err() != nil {
 			return k.final(err, uncertain)
 		}
 		uncertain = uncertain || Outcome(err) == Unknown
+		if !errors.Is(err, errDeposed) {
+			k.prefer = anyServer // because where it is served best may be the trouble
+		}
 	}
 }
 
-// attempt sends once. The first attempt goes where the call is served best; a
-// later one to any server, because that one may be the trouble.
-func (k call) attempt(ctx context.Context, n int, send func(context.Context) error) error {
+// attempt sends once: number n, from 0.
+func (c *Client) attempt(ctx context.Context, k call, n int, send func(context.Context) error) error {
 	t := &trip{prefer: k.prefer, server: k.server}
-	if n > 0 {
-		t.prefer = anyServer
-	}
 	if k.kind != write && !k.stream {
 		limited, cancel := context.WithTimeout(ctx, doubled(firstAttempt, n, lastAttempt))
 		defer cancel()
 		ctx = limited
 	}
+	if t.prefer == leader {
+		replaceable, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		defer time.AfterFunc(slowWrite, func() { c.members.awaitSuccessor(replaceable, t, end) }).Stop()
+		ctx = replaceable
+	}
 	err := send(withTrip(ctx, t))
 	switch {
+	case err != nil && errors.Is(context.Cause(ctx), errDeposed):
+		return errDeposed
 	case err == nil || t.sent.Load():
 		return err
 	case t.stranger.Load():
 		return fmt.Errorf("%w: %s", ErrNoSuchServer, k.server)
 	}
 	return fmt.Errorf("%w: %w", ErrNotSent, err)
+}
+
+// errDeposed is of unknown outcome.
+var errDeposed = status.Error(codes.Unavailable, "the leader has not answered, and another server leads now: the request may or may not take effect")
+
+// awaitSuccessor ends an attempt that the leader does not answer, as it cannot while
+// it is paused or cut off, once another server leads.
+func (m *members) awaitSuccessor(ctx context.Context, t *trip, end context.CancelCauseFunc) {
+	for deposed := false; ctx.Err() == nil; pause(ctx, slowWrite, nil) {
+		if deposed {
+			end(errDeposed)
+			return
+		}
+		asked, leads := t.leader.Load(), m.leader.Load()
+		deposed = asked != nil && leads != asked && leads != ""
+		m.refreshSoon()
+	}
 }
 
 // mayRepeat is the policy: a definite "unavailable" may be tried again by all,
