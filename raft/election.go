@@ -29,8 +29,8 @@ func (r *Raft) startPreVote() {
 }
 
 // Suspect says that the process of another server is gone. If that led us, its
-// silence counts as an election timeout, and of ours no more than a quarter is left,
-// at random, lest all stand at once (§5.2). A false suspicion is harmless: those who
+// silence counts as an election timeout, and of ours no more than half is left, at
+// random, lest all stand at once (§5.2). A false suspicion is harmless: those who
 // hear the leader refuse the pre-vote (thesis §9.6, thesis §4.2.3).
 //
 // Departure: a server may stand before its election timeout has elapsed.
@@ -38,7 +38,7 @@ func (r *Raft) Suspect(id ServerID) {
 	if id == r.leaderID {
 		r.tracef("%s is gone, we are told", id)
 		r.unheard = max(r.unheard, r.cfg.ElectionTicks)
-		r.timeout = min(r.timeout, r.elapsed+1+r.rand.intn(r.cfg.ElectionTicks)/4)
+		r.timeout = min(r.timeout, r.elapsed+1+r.rand.intn(r.cfg.ElectionTicks)/2)
 	}
 }
 
