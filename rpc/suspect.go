@@ -12,11 +12,11 @@ import (
 
 const (
 	// A process that ends closes its connections and its listener one after the
-	// other. So a dial that still succeeds is repeated, a few times.
-	suspectDials = 5
+	// other. So a dial that still succeeds, or is reset half-way, is repeated.
+	suspectDials = 10
 	suspectPause = 10 * time.Millisecond
-	// suspectTimeout bounds one dial. A machine that refuses does so in one round trip.
-	suspectTimeout = 200 * time.Millisecond
+	// suspectTimeout bounds them all. A machine that refuses does so in one round trip.
+	suspectTimeout = 300 * time.Millisecond
 )
 
 // suspect looks into why the stream that the leader sends on has ended. If its
@@ -27,22 +27,23 @@ func (t *Peers) suspect(id raft.ServerID, stop <-chan struct{}) {
 	if t.node.Leadership().Leader != id {
 		return
 	}
-	dialer := t.dialer()
-	dialer.Timeout = suspectTimeout
+	ctx, cancel := context.WithTimeout(context.Background(), suspectTimeout)
+	defer cancel()
 	for range suspectDials {
-		conn, err := dialer.Dial("tcp", t.Address(id))
-		switch {
-		case errors.Is(err, syscall.ECONNREFUSED):
+		conn, err := t.dialer().DialContext(ctx, "tcp", t.Address(id))
+		if errors.Is(err, syscall.ECONNREFUSED) {
 			t.cfg.Log.Info("the leader refuses connections: not waiting for it", "leader", id)
 			t.node.Suspect(id)
-			t.connectAll()
-			return
-		case err != nil:
+			t.connectAll(ctx)
 			return
 		}
-		conn.Close() // it was opened only to see whether it can be
+		if err == nil {
+			conn.Close() // it was opened only to see whether it can be
+		}
 		select {
 		case <-time.After(suspectPause):
+		case <-ctx.Done():
+			return
 		case <-stop:
 			return
 		}
@@ -51,9 +52,7 @@ func (t *Peers) suspect(id raft.ServerID, stop <-chan struct{}) {
 
 // connectAll has streams opened to all other servers. Followers have seldom spoken to
 // each other, and an election that waits for connections is more often a split vote.
-func (t *Peers) connectAll() {
-	ctx, cancel := context.WithTimeout(context.Background(), suspectTimeout)
-	defer cancel()
+func (t *Peers) connectAll(ctx context.Context) {
 	st, err := t.node.Status(ctx)
 	if err != nil {
 		return // it is busy or stops, and connections come with the messages
