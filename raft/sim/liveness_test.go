@@ -47,3 +47,27 @@ func TestALaterTermOfAServerThatFailedIsNoUnrest(t *testing.T) {
 		t.Errorf("the leader hears of term %d: %v leads term %d: %v", later, c.observer.leader, c.observer.leader.seen.Term, c.observer.err)
 	}
 }
+
+// A learner that was removed believes in its last leader for ever, and a read there is
+// never answered: once the faults have ended nobody is sent there.
+func TestClientsPassOverALearnerThatWasRemoved(t *testing.T) {
+	t.Parallel()
+	c := quietCluster()
+	leader, voters := c.observer.leader, c.observer.leader.seen.Config.Voters
+	removed := c.add("n4", 1, tickTime)
+	c.start(removed)
+	for _, learners := range [][]raft.ServerID{{removed.id}, nil} {
+		c.proposeConfig(leader, voters, learners)
+		c.playUntil(c.now + 10*ElectionTimeout)
+	}
+	c.begin(healed)
+	r := stream(1, forClients)
+	for range 100 {
+		if c.contact(r) == removed {
+			t.Fatalf("%s is asked, which believes in %s", removed, removed.seen.Leader)
+		}
+	}
+	if removed.seen.Leader != leader.id || c.observer.err != nil {
+		t.Errorf("%s believes in %q, want %s; %v", removed, removed.seen.Leader, leader, c.observer.err)
+	}
+}
