@@ -103,32 +103,7 @@ func (e *etcd) prepare(ctx context.Context, r row) (operation, error) {
 	if err := until(ctx, e.findLeader); err != nil {
 		return nil, err
 	}
-	set := func(ctx context.Context, i int, random *rand.Rand) error {
-		return e.set(ctx, i, anyKey(random), newValue(r.bytes, random))
-	}
-	get := func(ctx context.Context, i int, random *rand.Rand) error {
-		return e.get(ctx, e.atLeader(i), random, false)
-	}
-	operations := map[string]operation{
-		"set": set,
-		"get": get,
-		"spread-get": func(ctx context.Context, i int, random *rand.Rand) error {
-			return e.get(ctx, e.spread(i), random, false)
-		},
-		"stale-get": func(ctx context.Context, i int, random *rand.Rand) error {
-			return e.get(ctx, e.spread(i), random, true)
-		},
-		"mixed": mixed(get, set),
-		"cas":   func(ctx context.Context, i int, random *rand.Rand) error { return e.cas(ctx, i, random, r.bytes) },
-		"list":  func(ctx context.Context, i int, _ *rand.Rand) error { return e.list(ctx, i) },
-	}
-	return operations[r.workload], e.fill(ctx, r)
-}
-
-func (e *etcd) fill(ctx context.Context, r row) error {
-	return fill(ctx, func(ctx context.Context, i int, random *rand.Rand) error {
-		return e.set(ctx, i, key(i), newValue(r.bytes, random))
-	})
+	return prepare(ctx, e, r)
 }
 
 func (e *etcd) set(ctx context.Context, i int, key string, value []byte) error {
@@ -136,8 +111,11 @@ func (e *etcd) set(ctx context.Context, i int, key string, value []byte) error {
 	return err
 }
 
-// get is linearizable unless stale.
-func (e *etcd) get(ctx context.Context, at pb.KVClient, random *rand.Rand, stale bool) error {
+func (e *etcd) get(ctx context.Context, i int, random *rand.Rand, spread, stale bool) error {
+	at := e.atLeader(i)
+	if spread {
+		at = e.spread(i)
+	}
 	_, err := at.Range(ctx, &pb.RangeRequest{Key: []byte(anyKey(random)), Serializable: stale})
 	return err
 }

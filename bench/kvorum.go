@@ -101,32 +101,7 @@ func (k *kvorum) prepare(ctx context.Context, r row) (operation, error) {
 	if err := until(ctx, k.findLeader); err != nil {
 		return nil, err
 	}
-	stale := &kvorumv1.ReadOptions{Consistency: kvorumv1.Consistency_CONSISTENCY_STALE}
-	set := func(ctx context.Context, i int, random *rand.Rand) error {
-		return k.set(ctx, i, anyKey(random), newValue(r.bytes, random))
-	}
-	get := func(ctx context.Context, i int, random *rand.Rand) error {
-		return k.get(ctx, k.atLeader(i), random, nil)
-	}
-	operations := map[string]operation{
-		"set":        set,
-		"get":        get,
-		"spread-get": func(ctx context.Context, i int, random *rand.Rand) error { return k.get(ctx, k.spread(i), random, nil) },
-		"stale-get": func(ctx context.Context, i int, random *rand.Rand) error {
-			return k.get(ctx, k.spread(i), random, stale)
-		},
-		"mixed": mixed(get, set),
-		"cas":   func(ctx context.Context, i int, random *rand.Rand) error { return k.cas(ctx, i, random, r.bytes) },
-		"list":  func(ctx context.Context, i int, _ *rand.Rand) error { return k.list(ctx, i) },
-	}
-	return operations[r.workload], k.fill(ctx, r)
-}
-
-// fill writes every key, so that reads find values of the row's size.
-func (k *kvorum) fill(ctx context.Context, r row) error {
-	return fill(ctx, func(ctx context.Context, i int, random *rand.Rand) error {
-		return k.set(ctx, i, key(i), newValue(r.bytes, random))
-	})
+	return prepare(ctx, k, r)
 }
 
 func (k *kvorum) set(ctx context.Context, i int, key string, value []byte) error {
@@ -134,7 +109,14 @@ func (k *kvorum) set(ctx context.Context, i int, key string, value []byte) error
 	return err
 }
 
-func (k *kvorum) get(ctx context.Context, at kvorumv1.KVClient, random *rand.Rand, read *kvorumv1.ReadOptions) error {
+func (k *kvorum) get(ctx context.Context, i int, random *rand.Rand, spread, stale bool) error {
+	at, read := k.atLeader(i), (*kvorumv1.ReadOptions)(nil)
+	if spread {
+		at = k.spread(i)
+	}
+	if stale {
+		read = &kvorumv1.ReadOptions{Consistency: kvorumv1.Consistency_CONSISTENCY_STALE}
+	}
 	_, err := at.Get(ctx, &kvorumv1.GetRequest{Key: anyKey(random), Read: read})
 	return err
 }

@@ -143,6 +143,39 @@ func median[T int64 | float64 | time.Duration](turns []measurement, f func(measu
 	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }
 
+// keyValue is a key-value store that is loaded with every kind of request. Client
+// i uses connections of its own choice.
+type keyValue interface {
+	set(ctx context.Context, i int, key string, value []byte) error
+	// get asks the leader or, spread, one server in turn; stale, it need not be linearizable.
+	get(ctx context.Context, i int, random *rand.Rand, spread, stale bool) error
+	cas(ctx context.Context, i int, random *rand.Rand, bytes int) error
+	list(ctx context.Context, i int) error
+}
+
+// prepare returns the row's operation on the store, which then holds every key
+// with a value of the row's size.
+func prepare(ctx context.Context, s keyValue, r row) (operation, error) {
+	get := func(spread, stale bool) operation {
+		return func(ctx context.Context, i int, random *rand.Rand) error { return s.get(ctx, i, random, spread, stale) }
+	}
+	set := func(ctx context.Context, i int, random *rand.Rand) error {
+		return s.set(ctx, i, anyKey(random), newValue(r.bytes, random))
+	}
+	operations := map[string]operation{
+		"set":        set,
+		"get":        get(false, false),
+		"spread-get": get(true, false),
+		"stale-get":  get(true, true),
+		"mixed":      mixed(get(false, false), set),
+		"cas":        func(ctx context.Context, i int, random *rand.Rand) error { return s.cas(ctx, i, random, r.bytes) },
+		"list":       func(ctx context.Context, i int, _ *rand.Rand) error { return s.list(ctx, i) },
+	}
+	return operations[r.workload], fill(ctx, func(ctx context.Context, i int, random *rand.Rand) error {
+		return s.set(ctx, i, key(i), newValue(r.bytes, random))
+	})
+}
+
 // fill calls set for every key, many at a time.
 func fill(ctx context.Context, set operation) error {
 	g, ctx := errgroup.WithContext(ctx)
