@@ -172,7 +172,7 @@ func (s *slowCluster) transfers(t *testing.T) (sent []int) {
 // leaderLost returns how often n3 did not know its leader any more, as it does not
 // when it asks for votes.
 func (s *slowCluster) leaderLost(t *testing.T) int {
-	return len(find(t, s.far.log, `msg=leader .*leader=""`))
+	return len(find(t, s.far.log, `msg="(hears|knows) no leader`))
 }
 
 func (s *slowCluster) awaitLog(t *testing.T, p *Process, pattern string) {

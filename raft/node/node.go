@@ -244,8 +244,8 @@ func (n *Node) observe() {
 		return
 	}
 	n.leadership.Store(&now)
-	if leader != before.Leader {
-		n.log.Info("leader", "leader", Name(leader), "term", term, "role", role.String())
+	if text := describe(before, now); text != "" {
+		n.log.Info(text, "leader", Name(leader), "term", term)
 	}
 	n.restartReads(0)
 	if n.cfg.Observe != nil {
