@@ -17,7 +17,7 @@ type clusterService struct {
 	*Server
 }
 
-func (s *clusterService) Status(ctx context.Context, _ *kvorumv1.StatusRequest) (*kvorumv1.StatusResponse, error) {
+func (s *clusterService) Status(ctx context.Context, req *kvorumv1.StatusRequest) (*kvorumv1.StatusResponse, error) {
 	st, err := s.nodeStatus(ctx)
 	if err != nil {
 		return nil, err
@@ -50,6 +50,9 @@ func (s *clusterService) Status(ctx context.Context, _ *kvorumv1.StatusRequest) 
 			State:            p.State,
 			SinceLastContact: durationpb.New(time.Duration(p.SinceContact) * s.cfg.TickInterval),
 		})
+	}
+	if req.GetDetail() {
+		resp.Detail = s.detail(st)
 	}
 	return resp, nil
 }

@@ -22,12 +22,13 @@ import (
 // the cluster, so that a stranger at the leader's old address refuses it.
 const forwardedKey = "kvorum-forwarded"
 
-// forwarder holds connections to the servers that have led.
+// forwarder holds connections to the servers that have led, or were asked for
+// their status.
 type forwarder struct {
 	peers *Peers
 
-	mu    sync.Mutex // guards conns, which every forwarded request looks up
-	conns map[string]*grpc.ClientConn
+	mu    sync.Mutex                  // guards conns, which every forwarded request looks up
+	conns map[string]*grpc.ClientConn // nil once closed
 }
 
 func newForwarder(peers *Peers) *forwarder {
@@ -156,6 +157,9 @@ func (f *forwarder) open(ctx context.Context, leader raft.ServerID, method strin
 func (f *forwarder) conn(addr string) (*grpc.ClientConn, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.conns == nil {
+		return nil, errStopping
+	}
 	if conn, ok := f.conns[addr]; ok {
 		return conn, nil
 	}
@@ -173,5 +177,5 @@ func (f *forwarder) close() {
 	for _, conn := range f.conns {
 		conn.Close() // its only error is that it is closed already
 	}
-	clear(f.conns)
+	f.conns = nil
 }

@@ -35,6 +35,7 @@ type Config struct {
 	TickInterval  time.Duration                    // of the node
 	ElectionTicks int                              // of the node
 	Version       string                           // of this program
+	Describe      func(*kvorumv1.Detail)           // adds to a detailed status what this package does not know; may be nil
 	Credentials   credentials.TransportCredentials // nil: no TLS
 	Options       []grpc.ServerOption              // further ones, such as interceptors that count
 	Log           *slog.Logger

@@ -1928,6 +1928,7 @@ func (x *GetServersResponse) GetHeader() *Header {
 
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Detail        bool                   `protobuf:"varint,1,opt,name=detail,proto3" json:"detail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1962,6 +1963,13 @@ func (*StatusRequest) Descriptor() ([]byte, []int) {
 	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{27}
 }
 
+func (x *StatusRequest) GetDetail() bool {
+	if x != nil {
+		return x.Detail
+	}
+	return false
+}
+
 type StatusResponse struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	ClusterId          string                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
@@ -1979,6 +1987,7 @@ type StatusResponse struct {
 	Servers            []*Server              `protobuf:"bytes,13,rep,name=servers,proto3" json:"servers,omitempty"`
 	SnapshotsInstalled uint64                 `protobuf:"varint,14,opt,name=snapshots_installed,json=snapshotsInstalled,proto3" json:"snapshots_installed,omitempty"` // since this process started
 	Version            string                 `protobuf:"bytes,15,opt,name=version,proto3" json:"version,omitempty"`
+	Detail             *Detail                `protobuf:"bytes,16,opt,name=detail,proto3" json:"detail,omitempty"` // if asked for
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
@@ -2118,6 +2127,349 @@ func (x *StatusResponse) GetVersion() string {
 	return ""
 }
 
+func (x *StatusResponse) GetDetail() *Detail {
+	if x != nil {
+		return x.Detail
+	}
+	return nil
+}
+
+// Detail is what an operator watches besides. It holds no keys and no values.
+type Detail struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`                                            // of this server and its data folder: name@incarnation
+	Members       []*Member              `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`                                  // the configuration as this server knows it
+	LeadershipAge *durationpb.Duration   `protobuf:"bytes,3,opt,name=leadership_age,json=leadershipAge,proto3" json:"leadership_age,omitempty"` // for how long role, term and leader_id have been what they are
+	Uptime        *durationpb.Duration   `protobuf:"bytes,4,opt,name=uptime,proto3" json:"uptime,omitempty"`                                    // of the process
+	NotReady      string                 `protobuf:"bytes,5,opt,name=not_ready,json=notReady,proto3" json:"not_ready,omitempty"`                // why it cannot serve every request; empty: it can
+	StableIndex   uint64                 `protobuf:"varint,6,opt,name=stable_index,json=stableIndex,proto3" json:"stable_index,omitempty"`      // the log is on this server's disk up to here
+	DiskSilence   *durationpb.Duration   `protobuf:"bytes,7,opt,name=disk_silence,json=diskSilence,proto3" json:"disk_silence,omitempty"`       // how long the disk has owed an answer
+	HttpAddr      string                 `protobuf:"bytes,8,opt,name=http_addr,json=httpAddr,proto3" json:"http_addr,omitempty"`                // where it serves HTTP; empty: nowhere
+	Timings       []*Timings             `protobuf:"bytes,9,rep,name=timings,proto3" json:"timings,omitempty"`                                  // since the process started
+	Log           []*LogRecord           `protobuf:"bytes,10,rep,name=log,proto3" json:"log,omitempty"`                                         // the latest, oldest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Detail) Reset() {
+	*x = Detail{}
+	mi := &file_kvorum_v1_kv_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Detail) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Detail) ProtoMessage() {}
+
+func (x *Detail) ProtoReflect() protoreflect.Message {
+	mi := &file_kvorum_v1_kv_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Detail.ProtoReflect.Descriptor instead.
+func (*Detail) Descriptor() ([]byte, []int) {
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Detail) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Detail) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Detail) GetLeadershipAge() *durationpb.Duration {
+	if x != nil {
+		return x.LeadershipAge
+	}
+	return nil
+}
+
+func (x *Detail) GetUptime() *durationpb.Duration {
+	if x != nil {
+		return x.Uptime
+	}
+	return nil
+}
+
+func (x *Detail) GetNotReady() string {
+	if x != nil {
+		return x.NotReady
+	}
+	return ""
+}
+
+func (x *Detail) GetStableIndex() uint64 {
+	if x != nil {
+		return x.StableIndex
+	}
+	return 0
+}
+
+func (x *Detail) GetDiskSilence() *durationpb.Duration {
+	if x != nil {
+		return x.DiskSilence
+	}
+	return nil
+}
+
+func (x *Detail) GetHttpAddr() string {
+	if x != nil {
+		return x.HttpAddr
+	}
+	return ""
+}
+
+func (x *Detail) GetTimings() []*Timings {
+	if x != nil {
+		return x.Timings
+	}
+	return nil
+}
+
+func (x *Detail) GetLog() []*LogRecord {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+// Member is a server of the configuration, one incarnation of it. While the
+// configuration is joint, a decision needs a majority of the voters and one of the
+// old voters. Who is neither is a learner.
+type Member struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	RpcAddr       string                 `protobuf:"bytes,2,opt,name=rpc_addr,json=rpcAddr,proto3" json:"rpc_addr,omitempty"`
+	Voter         bool                   `protobuf:"varint,3,opt,name=voter,proto3" json:"voter,omitempty"`
+	OldVoter      bool                   `protobuf:"varint,4,opt,name=old_voter,json=oldVoter,proto3" json:"old_voter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_kvorum_v1_kv_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_kvorum_v1_kv_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Member) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Member) GetRpcAddr() string {
+	if x != nil {
+		return x.RpcAddr
+	}
+	return ""
+}
+
+func (x *Member) GetVoter() bool {
+	if x != nil {
+		return x.Voter
+	}
+	return false
+}
+
+func (x *Member) GetOldVoter() bool {
+	if x != nil {
+		return x.OldVoter
+	}
+	return false
+}
+
+// Timings is a histogram of how long something took. Its kinds are "read" and
+// "write", requests of clients that this server was the first to get and that were
+// answered; "failed", such requests that were not; and "sync", of the log.
+type Timings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Count         uint64                 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	Bounds        []float64              `protobuf:"fixed64,3,rep,packed,name=bounds,proto3" json:"bounds,omitempty"` // in seconds, ascending
+	Counts        []uint64               `protobuf:"varint,4,rep,packed,name=counts,proto3" json:"counts,omitempty"`  // how many took at most as long as the bound
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Timings) Reset() {
+	*x = Timings{}
+	mi := &file_kvorum_v1_kv_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Timings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Timings) ProtoMessage() {}
+
+func (x *Timings) ProtoReflect() protoreflect.Message {
+	mi := &file_kvorum_v1_kv_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Timings.ProtoReflect.Descriptor instead.
+func (*Timings) Descriptor() ([]byte, []int) {
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *Timings) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Timings) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Timings) GetBounds() []float64 {
+	if x != nil {
+		return x.Bounds
+	}
+	return nil
+}
+
+func (x *Timings) GetCounts() []uint64 {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+// LogRecord is a record of the server's own log, at level info or above.
+type LogRecord struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`                        // from 1, since the process started
+	UnixMilli     int64                  `protobuf:"varint,2,opt,name=unix_milli,json=unixMilli,proto3" json:"unix_milli,omitempty"` // by the server's clock
+	Level         string                 `protobuf:"bytes,3,opt,name=level,proto3" json:"level,omitempty"`                           // INFO, WARN or ERROR
+	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	Fields        []string               `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"` // name=value
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LogRecord) Reset() {
+	*x = LogRecord{}
+	mi := &file_kvorum_v1_kv_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LogRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LogRecord) ProtoMessage() {}
+
+func (x *LogRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_kvorum_v1_kv_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LogRecord.ProtoReflect.Descriptor instead.
+func (*LogRecord) Descriptor() ([]byte, []int) {
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *LogRecord) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *LogRecord) GetUnixMilli() int64 {
+	if x != nil {
+		return x.UnixMilli
+	}
+	return 0
+}
+
+func (x *LogRecord) GetLevel() string {
+	if x != nil {
+		return x.Level
+	}
+	return ""
+}
+
+func (x *LogRecord) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *LogRecord) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
 type Peer struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	Id               string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2131,7 +2483,7 @@ type Peer struct {
 
 func (x *Peer) Reset() {
 	*x = Peer{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[29]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2143,7 +2495,7 @@ func (x *Peer) String() string {
 func (*Peer) ProtoMessage() {}
 
 func (x *Peer) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[29]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2156,7 +2508,7 @@ func (x *Peer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Peer.ProtoReflect.Descriptor instead.
 func (*Peer) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{29}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Peer) GetId() string {
@@ -2205,7 +2557,7 @@ type AddServerRequest struct {
 
 func (x *AddServerRequest) Reset() {
 	*x = AddServerRequest{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[30]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2217,7 +2569,7 @@ func (x *AddServerRequest) String() string {
 func (*AddServerRequest) ProtoMessage() {}
 
 func (x *AddServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[30]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2230,7 +2582,7 @@ func (x *AddServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddServerRequest.ProtoReflect.Descriptor instead.
 func (*AddServerRequest) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{30}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *AddServerRequest) GetId() string {
@@ -2263,7 +2615,7 @@ type PromoteServerRequest struct {
 
 func (x *PromoteServerRequest) Reset() {
 	*x = PromoteServerRequest{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[31]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2627,7 @@ func (x *PromoteServerRequest) String() string {
 func (*PromoteServerRequest) ProtoMessage() {}
 
 func (x *PromoteServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[31]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2640,7 @@ func (x *PromoteServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteServerRequest.ProtoReflect.Descriptor instead.
 func (*PromoteServerRequest) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{31}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PromoteServerRequest) GetId() string {
@@ -2307,7 +2659,7 @@ type RemoveServerRequest struct {
 
 func (x *RemoveServerRequest) Reset() {
 	*x = RemoveServerRequest{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[32]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2319,7 +2671,7 @@ func (x *RemoveServerRequest) String() string {
 func (*RemoveServerRequest) ProtoMessage() {}
 
 func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[32]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2332,7 +2684,7 @@ func (x *RemoveServerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveServerRequest.ProtoReflect.Descriptor instead.
 func (*RemoveServerRequest) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{32}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RemoveServerRequest) GetId() string {
@@ -2351,7 +2703,7 @@ type TransferLeadershipRequest struct {
 
 func (x *TransferLeadershipRequest) Reset() {
 	*x = TransferLeadershipRequest{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[33]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2363,7 +2715,7 @@ func (x *TransferLeadershipRequest) String() string {
 func (*TransferLeadershipRequest) ProtoMessage() {}
 
 func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[33]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2376,7 +2728,7 @@ func (x *TransferLeadershipRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferLeadershipRequest.ProtoReflect.Descriptor instead.
 func (*TransferLeadershipRequest) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{33}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TransferLeadershipRequest) GetTo() string {
@@ -2397,7 +2749,7 @@ type ChangeResponse struct {
 
 func (x *ChangeResponse) Reset() {
 	*x = ChangeResponse{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[34]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2761,7 @@ func (x *ChangeResponse) String() string {
 func (*ChangeResponse) ProtoMessage() {}
 
 func (x *ChangeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[34]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2774,7 @@ func (x *ChangeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeResponse.ProtoReflect.Descriptor instead.
 func (*ChangeResponse) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{34}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ChangeResponse) GetRevision() uint64 {
@@ -2454,7 +2806,7 @@ type TakeSnapshotRequest struct {
 
 func (x *TakeSnapshotRequest) Reset() {
 	*x = TakeSnapshotRequest{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[35]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2818,7 @@ func (x *TakeSnapshotRequest) String() string {
 func (*TakeSnapshotRequest) ProtoMessage() {}
 
 func (x *TakeSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[35]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2831,7 @@ func (x *TakeSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*TakeSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{35}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{39}
 }
 
 type TakeSnapshotResponse struct {
@@ -2493,7 +2845,7 @@ type TakeSnapshotResponse struct {
 
 func (x *TakeSnapshotResponse) Reset() {
 	*x = TakeSnapshotResponse{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[36]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2505,7 +2857,7 @@ func (x *TakeSnapshotResponse) String() string {
 func (*TakeSnapshotResponse) ProtoMessage() {}
 
 func (x *TakeSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[36]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2518,7 +2870,7 @@ func (x *TakeSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*TakeSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{36}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *TakeSnapshotResponse) GetIndex() uint64 {
@@ -2550,7 +2902,7 @@ type BackupRequest struct {
 
 func (x *BackupRequest) Reset() {
 	*x = BackupRequest{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[37]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2562,7 +2914,7 @@ func (x *BackupRequest) String() string {
 func (*BackupRequest) ProtoMessage() {}
 
 func (x *BackupRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[37]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2575,7 +2927,7 @@ func (x *BackupRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupRequest.ProtoReflect.Descriptor instead.
 func (*BackupRequest) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{37}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{41}
 }
 
 // BackupChunk is a piece of a snapshot file, in order. The first holds no data: it
@@ -2593,7 +2945,7 @@ type BackupChunk struct {
 
 func (x *BackupChunk) Reset() {
 	*x = BackupChunk{}
-	mi := &file_kvorum_v1_kv_proto_msgTypes[38]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +2957,7 @@ func (x *BackupChunk) String() string {
 func (*BackupChunk) ProtoMessage() {}
 
 func (x *BackupChunk) ProtoReflect() protoreflect.Message {
-	mi := &file_kvorum_v1_kv_proto_msgTypes[38]
+	mi := &file_kvorum_v1_kv_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +2970,7 @@ func (x *BackupChunk) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackupChunk.ProtoReflect.Descriptor instead.
 func (*BackupChunk) Descriptor() ([]byte, []int) {
-	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{38}
+	return file_kvorum_v1_kv_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *BackupChunk) GetData() []byte {
@@ -2793,8 +3145,9 @@ const file_kvorum_v1_kv_proto_rawDesc = "" +
 	"\x12GetServersResponse\x12+\n" +
 	"\aservers\x18\x01 \x03(\v2\x11.kvorum.v1.ServerR\aservers\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12)\n" +
-	"\x06header\x18\x0f \x01(\v2\x11.kvorum.v1.HeaderR\x06header\"\x0f\n" +
-	"\rStatusRequest\"\xfe\x03\n" +
+	"\x06header\x18\x0f \x01(\v2\x11.kvorum.v1.HeaderR\x06header\"'\n" +
+	"\rStatusRequest\x12\x16\n" +
+	"\x06detail\x18\x01 \x01(\bR\x06detail\"\xa9\x04\n" +
 	"\x0eStatusResponse\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\tR\tclusterId\x12\x1b\n" +
@@ -2815,7 +3168,37 @@ const file_kvorum_v1_kv_proto_rawDesc = "" +
 	"\x05peers\x18\f \x03(\v2\x0f.kvorum.v1.PeerR\x05peers\x12+\n" +
 	"\aservers\x18\r \x03(\v2\x11.kvorum.v1.ServerR\aservers\x12/\n" +
 	"\x13snapshots_installed\x18\x0e \x01(\x04R\x12snapshotsInstalled\x12\x18\n" +
-	"\aversion\x18\x0f \x01(\tR\aversion\"\xb5\x01\n" +
+	"\aversion\x18\x0f \x01(\tR\aversion\x12)\n" +
+	"\x06detail\x18\x10 \x01(\v2\x11.kvorum.v1.DetailR\x06detail\"\xab\x03\n" +
+	"\x06Detail\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12+\n" +
+	"\amembers\x18\x02 \x03(\v2\x11.kvorum.v1.MemberR\amembers\x12@\n" +
+	"\x0eleadership_age\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\rleadershipAge\x121\n" +
+	"\x06uptime\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06uptime\x12\x1b\n" +
+	"\tnot_ready\x18\x05 \x01(\tR\bnotReady\x12!\n" +
+	"\fstable_index\x18\x06 \x01(\x04R\vstableIndex\x12<\n" +
+	"\fdisk_silence\x18\a \x01(\v2\x19.google.protobuf.DurationR\vdiskSilence\x12\x1b\n" +
+	"\thttp_addr\x18\b \x01(\tR\bhttpAddr\x12,\n" +
+	"\atimings\x18\t \x03(\v2\x12.kvorum.v1.TimingsR\atimings\x12&\n" +
+	"\x03log\x18\n" +
+	" \x03(\v2\x14.kvorum.v1.LogRecordR\x03log\"f\n" +
+	"\x06Member\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n" +
+	"\brpc_addr\x18\x02 \x01(\tR\arpcAddr\x12\x14\n" +
+	"\x05voter\x18\x03 \x01(\bR\x05voter\x12\x1b\n" +
+	"\told_voter\x18\x04 \x01(\bR\boldVoter\"c\n" +
+	"\aTimings\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x04R\x05count\x12\x16\n" +
+	"\x06bounds\x18\x03 \x03(\x01R\x06bounds\x12\x16\n" +
+	"\x06counts\x18\x04 \x03(\x04R\x06counts\"\x84\x01\n" +
+	"\tLogRecord\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1d\n" +
+	"\n" +
+	"unix_milli\x18\x02 \x01(\x03R\tunixMilli\x12\x14\n" +
+	"\x05level\x18\x03 \x01(\tR\x05level\x12\x12\n" +
+	"\x04text\x18\x04 \x01(\tR\x04text\x12\x16\n" +
+	"\x06fields\x18\x05 \x03(\tR\x06fields\"\xb5\x01\n" +
 	"\x04Peer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vmatch_index\x18\x02 \x01(\x04R\n" +
@@ -2890,7 +3273,7 @@ func file_kvorum_v1_kv_proto_rawDescGZIP() []byte {
 }
 
 var file_kvorum_v1_kv_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_kvorum_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
+var file_kvorum_v1_kv_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_kvorum_v1_kv_proto_goTypes = []any{
 	(Consistency)(0),                  // 0: kvorum.v1.Consistency
 	(WatchResponse_Kind)(0),           // 1: kvorum.v1.WatchResponse.Kind
@@ -2924,24 +3307,28 @@ var file_kvorum_v1_kv_proto_goTypes = []any{
 	(*GetServersResponse)(nil),        // 29: kvorum.v1.GetServersResponse
 	(*StatusRequest)(nil),             // 30: kvorum.v1.StatusRequest
 	(*StatusResponse)(nil),            // 31: kvorum.v1.StatusResponse
-	(*Peer)(nil),                      // 32: kvorum.v1.Peer
-	(*AddServerRequest)(nil),          // 33: kvorum.v1.AddServerRequest
-	(*PromoteServerRequest)(nil),      // 34: kvorum.v1.PromoteServerRequest
-	(*RemoveServerRequest)(nil),       // 35: kvorum.v1.RemoveServerRequest
-	(*TransferLeadershipRequest)(nil), // 36: kvorum.v1.TransferLeadershipRequest
-	(*ChangeResponse)(nil),            // 37: kvorum.v1.ChangeResponse
-	(*TakeSnapshotRequest)(nil),       // 38: kvorum.v1.TakeSnapshotRequest
-	(*TakeSnapshotResponse)(nil),      // 39: kvorum.v1.TakeSnapshotResponse
-	(*BackupRequest)(nil),             // 40: kvorum.v1.BackupRequest
-	(*BackupChunk)(nil),               // 41: kvorum.v1.BackupChunk
-	(*durationpb.Duration)(nil),       // 42: google.protobuf.Duration
+	(*Detail)(nil),                    // 32: kvorum.v1.Detail
+	(*Member)(nil),                    // 33: kvorum.v1.Member
+	(*Timings)(nil),                   // 34: kvorum.v1.Timings
+	(*LogRecord)(nil),                 // 35: kvorum.v1.LogRecord
+	(*Peer)(nil),                      // 36: kvorum.v1.Peer
+	(*AddServerRequest)(nil),          // 37: kvorum.v1.AddServerRequest
+	(*PromoteServerRequest)(nil),      // 38: kvorum.v1.PromoteServerRequest
+	(*RemoveServerRequest)(nil),       // 39: kvorum.v1.RemoveServerRequest
+	(*TransferLeadershipRequest)(nil), // 40: kvorum.v1.TransferLeadershipRequest
+	(*ChangeResponse)(nil),            // 41: kvorum.v1.ChangeResponse
+	(*TakeSnapshotRequest)(nil),       // 42: kvorum.v1.TakeSnapshotRequest
+	(*TakeSnapshotResponse)(nil),      // 43: kvorum.v1.TakeSnapshotResponse
+	(*BackupRequest)(nil),             // 44: kvorum.v1.BackupRequest
+	(*BackupChunk)(nil),               // 45: kvorum.v1.BackupChunk
+	(*durationpb.Duration)(nil),       // 46: google.protobuf.Duration
 }
 var file_kvorum_v1_kv_proto_depIdxs = []int32{
 	0,  // 0: kvorum.v1.ReadOptions.consistency:type_name -> kvorum.v1.Consistency
-	42, // 1: kvorum.v1.ReadOptions.max_staleness:type_name -> google.protobuf.Duration
+	46, // 1: kvorum.v1.ReadOptions.max_staleness:type_name -> google.protobuf.Duration
 	3,  // 2: kvorum.v1.GetRequest.read:type_name -> kvorum.v1.ReadOptions
 	4,  // 3: kvorum.v1.GetResponse.header:type_name -> kvorum.v1.Header
-	42, // 4: kvorum.v1.SetRequest.ttl:type_name -> google.protobuf.Duration
+	46, // 4: kvorum.v1.SetRequest.ttl:type_name -> google.protobuf.Duration
 	5,  // 5: kvorum.v1.SetRequest.once:type_name -> kvorum.v1.Once
 	4,  // 6: kvorum.v1.SetResponse.header:type_name -> kvorum.v1.Header
 	5,  // 7: kvorum.v1.DeleteRequest.once:type_name -> kvorum.v1.Once
@@ -2970,52 +3357,59 @@ var file_kvorum_v1_kv_proto_depIdxs = []int32{
 	2,  // 30: kvorum.v1.Server.membership:type_name -> kvorum.v1.Server.Membership
 	27, // 31: kvorum.v1.GetServersResponse.servers:type_name -> kvorum.v1.Server
 	4,  // 32: kvorum.v1.GetServersResponse.header:type_name -> kvorum.v1.Header
-	32, // 33: kvorum.v1.StatusResponse.peers:type_name -> kvorum.v1.Peer
+	36, // 33: kvorum.v1.StatusResponse.peers:type_name -> kvorum.v1.Peer
 	27, // 34: kvorum.v1.StatusResponse.servers:type_name -> kvorum.v1.Server
-	42, // 35: kvorum.v1.Peer.since_last_contact:type_name -> google.protobuf.Duration
-	27, // 36: kvorum.v1.ChangeResponse.servers:type_name -> kvorum.v1.Server
-	4,  // 37: kvorum.v1.ChangeResponse.header:type_name -> kvorum.v1.Header
-	4,  // 38: kvorum.v1.TakeSnapshotResponse.header:type_name -> kvorum.v1.Header
-	4,  // 39: kvorum.v1.BackupChunk.header:type_name -> kvorum.v1.Header
-	6,  // 40: kvorum.v1.KV.Get:input_type -> kvorum.v1.GetRequest
-	8,  // 41: kvorum.v1.KV.Set:input_type -> kvorum.v1.SetRequest
-	10, // 42: kvorum.v1.KV.Delete:input_type -> kvorum.v1.DeleteRequest
-	13, // 43: kvorum.v1.KV.CompareAndSet:input_type -> kvorum.v1.CompareAndSetRequest
-	18, // 44: kvorum.v1.KV.Txn:input_type -> kvorum.v1.TxnRequest
-	20, // 45: kvorum.v1.KV.List:input_type -> kvorum.v1.ListRequest
-	21, // 46: kvorum.v1.KV.Watch:input_type -> kvorum.v1.WatchRequest
-	23, // 47: kvorum.v1.KV.OpenSession:input_type -> kvorum.v1.OpenSessionRequest
-	25, // 48: kvorum.v1.KV.CloseSession:input_type -> kvorum.v1.CloseSessionRequest
-	28, // 49: kvorum.v1.KV.GetServers:input_type -> kvorum.v1.GetServersRequest
-	30, // 50: kvorum.v1.Cluster.Status:input_type -> kvorum.v1.StatusRequest
-	33, // 51: kvorum.v1.Cluster.AddServer:input_type -> kvorum.v1.AddServerRequest
-	34, // 52: kvorum.v1.Cluster.PromoteServer:input_type -> kvorum.v1.PromoteServerRequest
-	35, // 53: kvorum.v1.Cluster.RemoveServer:input_type -> kvorum.v1.RemoveServerRequest
-	36, // 54: kvorum.v1.Cluster.TransferLeadership:input_type -> kvorum.v1.TransferLeadershipRequest
-	38, // 55: kvorum.v1.Cluster.TakeSnapshot:input_type -> kvorum.v1.TakeSnapshotRequest
-	40, // 56: kvorum.v1.Cluster.Backup:input_type -> kvorum.v1.BackupRequest
-	7,  // 57: kvorum.v1.KV.Get:output_type -> kvorum.v1.GetResponse
-	9,  // 58: kvorum.v1.KV.Set:output_type -> kvorum.v1.SetResponse
-	11, // 59: kvorum.v1.KV.Delete:output_type -> kvorum.v1.DeleteResponse
-	14, // 60: kvorum.v1.KV.CompareAndSet:output_type -> kvorum.v1.CompareAndSetResponse
-	19, // 61: kvorum.v1.KV.Txn:output_type -> kvorum.v1.TxnResponse
-	7,  // 62: kvorum.v1.KV.List:output_type -> kvorum.v1.GetResponse
-	22, // 63: kvorum.v1.KV.Watch:output_type -> kvorum.v1.WatchResponse
-	24, // 64: kvorum.v1.KV.OpenSession:output_type -> kvorum.v1.OpenSessionResponse
-	26, // 65: kvorum.v1.KV.CloseSession:output_type -> kvorum.v1.CloseSessionResponse
-	29, // 66: kvorum.v1.KV.GetServers:output_type -> kvorum.v1.GetServersResponse
-	31, // 67: kvorum.v1.Cluster.Status:output_type -> kvorum.v1.StatusResponse
-	37, // 68: kvorum.v1.Cluster.AddServer:output_type -> kvorum.v1.ChangeResponse
-	37, // 69: kvorum.v1.Cluster.PromoteServer:output_type -> kvorum.v1.ChangeResponse
-	37, // 70: kvorum.v1.Cluster.RemoveServer:output_type -> kvorum.v1.ChangeResponse
-	37, // 71: kvorum.v1.Cluster.TransferLeadership:output_type -> kvorum.v1.ChangeResponse
-	39, // 72: kvorum.v1.Cluster.TakeSnapshot:output_type -> kvorum.v1.TakeSnapshotResponse
-	41, // 73: kvorum.v1.Cluster.Backup:output_type -> kvorum.v1.BackupChunk
-	57, // [57:74] is the sub-list for method output_type
-	40, // [40:57] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	32, // 35: kvorum.v1.StatusResponse.detail:type_name -> kvorum.v1.Detail
+	33, // 36: kvorum.v1.Detail.members:type_name -> kvorum.v1.Member
+	46, // 37: kvorum.v1.Detail.leadership_age:type_name -> google.protobuf.Duration
+	46, // 38: kvorum.v1.Detail.uptime:type_name -> google.protobuf.Duration
+	46, // 39: kvorum.v1.Detail.disk_silence:type_name -> google.protobuf.Duration
+	34, // 40: kvorum.v1.Detail.timings:type_name -> kvorum.v1.Timings
+	35, // 41: kvorum.v1.Detail.log:type_name -> kvorum.v1.LogRecord
+	46, // 42: kvorum.v1.Peer.since_last_contact:type_name -> google.protobuf.Duration
+	27, // 43: kvorum.v1.ChangeResponse.servers:type_name -> kvorum.v1.Server
+	4,  // 44: kvorum.v1.ChangeResponse.header:type_name -> kvorum.v1.Header
+	4,  // 45: kvorum.v1.TakeSnapshotResponse.header:type_name -> kvorum.v1.Header
+	4,  // 46: kvorum.v1.BackupChunk.header:type_name -> kvorum.v1.Header
+	6,  // 47: kvorum.v1.KV.Get:input_type -> kvorum.v1.GetRequest
+	8,  // 48: kvorum.v1.KV.Set:input_type -> kvorum.v1.SetRequest
+	10, // 49: kvorum.v1.KV.Delete:input_type -> kvorum.v1.DeleteRequest
+	13, // 50: kvorum.v1.KV.CompareAndSet:input_type -> kvorum.v1.CompareAndSetRequest
+	18, // 51: kvorum.v1.KV.Txn:input_type -> kvorum.v1.TxnRequest
+	20, // 52: kvorum.v1.KV.List:input_type -> kvorum.v1.ListRequest
+	21, // 53: kvorum.v1.KV.Watch:input_type -> kvorum.v1.WatchRequest
+	23, // 54: kvorum.v1.KV.OpenSession:input_type -> kvorum.v1.OpenSessionRequest
+	25, // 55: kvorum.v1.KV.CloseSession:input_type -> kvorum.v1.CloseSessionRequest
+	28, // 56: kvorum.v1.KV.GetServers:input_type -> kvorum.v1.GetServersRequest
+	30, // 57: kvorum.v1.Cluster.Status:input_type -> kvorum.v1.StatusRequest
+	37, // 58: kvorum.v1.Cluster.AddServer:input_type -> kvorum.v1.AddServerRequest
+	38, // 59: kvorum.v1.Cluster.PromoteServer:input_type -> kvorum.v1.PromoteServerRequest
+	39, // 60: kvorum.v1.Cluster.RemoveServer:input_type -> kvorum.v1.RemoveServerRequest
+	40, // 61: kvorum.v1.Cluster.TransferLeadership:input_type -> kvorum.v1.TransferLeadershipRequest
+	42, // 62: kvorum.v1.Cluster.TakeSnapshot:input_type -> kvorum.v1.TakeSnapshotRequest
+	44, // 63: kvorum.v1.Cluster.Backup:input_type -> kvorum.v1.BackupRequest
+	7,  // 64: kvorum.v1.KV.Get:output_type -> kvorum.v1.GetResponse
+	9,  // 65: kvorum.v1.KV.Set:output_type -> kvorum.v1.SetResponse
+	11, // 66: kvorum.v1.KV.Delete:output_type -> kvorum.v1.DeleteResponse
+	14, // 67: kvorum.v1.KV.CompareAndSet:output_type -> kvorum.v1.CompareAndSetResponse
+	19, // 68: kvorum.v1.KV.Txn:output_type -> kvorum.v1.TxnResponse
+	7,  // 69: kvorum.v1.KV.List:output_type -> kvorum.v1.GetResponse
+	22, // 70: kvorum.v1.KV.Watch:output_type -> kvorum.v1.WatchResponse
+	24, // 71: kvorum.v1.KV.OpenSession:output_type -> kvorum.v1.OpenSessionResponse
+	26, // 72: kvorum.v1.KV.CloseSession:output_type -> kvorum.v1.CloseSessionResponse
+	29, // 73: kvorum.v1.KV.GetServers:output_type -> kvorum.v1.GetServersResponse
+	31, // 74: kvorum.v1.Cluster.Status:output_type -> kvorum.v1.StatusResponse
+	41, // 75: kvorum.v1.Cluster.AddServer:output_type -> kvorum.v1.ChangeResponse
+	41, // 76: kvorum.v1.Cluster.PromoteServer:output_type -> kvorum.v1.ChangeResponse
+	41, // 77: kvorum.v1.Cluster.RemoveServer:output_type -> kvorum.v1.ChangeResponse
+	41, // 78: kvorum.v1.Cluster.TransferLeadership:output_type -> kvorum.v1.ChangeResponse
+	43, // 79: kvorum.v1.Cluster.TakeSnapshot:output_type -> kvorum.v1.TakeSnapshotResponse
+	45, // 80: kvorum.v1.Cluster.Backup:output_type -> kvorum.v1.BackupChunk
+	64, // [64:81] is the sub-list for method output_type
+	47, // [47:64] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_kvorum_v1_kv_proto_init() }
@@ -3044,7 +3438,7 @@ func file_kvorum_v1_kv_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kvorum_v1_kv_proto_rawDesc), len(file_kvorum_v1_kv_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   39,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
