@@ -109,7 +109,7 @@ func TestExitCodesTellScriptsWhatHappened(t *testing.T) {
 		"cas k new":                        {2, "", "at least one of the flags"},
 		"cas k new --absent --value x":     {2, "", "none of the others can be"},
 		"get k --tls-cert f":               {2, "", "tls-key"},
-		"get k --tls-ca /does/not/be":      {1, "", "read --tls-ca: open /does/not/be"},
+		"get k --tls-ca /does/not/be":      {1, "", "read the TLS authority: open /does/not/be"},
 		"set k --file /does/not/be":        {1, "", "read the value: open /does/not/be"},
 		"get k --server n9":                {1, "", `kvctl: get "k": no such server in this cluster: n9; kvctl servers lists the members`},
 		"get k --servers nowhere":          {1, "", "host:port"},

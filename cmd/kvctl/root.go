@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -110,7 +108,7 @@ func (k *kvctl) runs(b body, write bool) func(*cobra.Command, []string) error {
 func (k *kvctl) connect() (*client.Client, error) {
 	var opts []client.Option
 	if k.tls != (tlsFiles{}) {
-		cfg, err := k.tls.load()
+		cfg, err := client.LoadTLS(k.tls.cert, k.tls.key, k.tls.ca)
 		if err != nil {
 			return nil, err
 		}
@@ -129,28 +127,6 @@ func (k *kvctl) callOptions() []client.CallOption {
 		return nil
 	}
 	return []client.CallOption{client.AtServer(k.server)}
-}
-
-func (f tlsFiles) load() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS13}
-	if f.cert != "" {
-		pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-		if err != nil {
-			return nil, fmt.Errorf("load --tls-cert and --tls-key: %w", err)
-		}
-		cfg.Certificates = []tls.Certificate{pair}
-	}
-	if f.ca != "" {
-		pem, err := os.ReadFile(f.ca)
-		if err != nil {
-			return nil, fmt.Errorf("read --tls-ca: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read --tls-ca: no certificate in %s", f.ca)
-		}
-	}
-	return cfg, nil
 }
 
 // choice is a flag that takes one of a few words.

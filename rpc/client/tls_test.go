@@ -7,9 +7,13 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"math/big"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +67,54 @@ func TestACertificateMustBeForTheHostThatIsDialled(t *testing.T) {
 		}
 		if !want && !errors.Is(err, client.ErrNotSent) {
 			t.Errorf("got %v, want ErrNotSent", err)
+		}
+	}
+}
+
+func writePEM(t *testing.T, kind string, der []byte) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "file.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestLoadedTLSConvincesAServerThatAsksForACertificate(t *testing.T) {
+	t.Parallel()
+	cert, pool := certificate(t, "127.0.0.1")
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile := writePEM(t, "CERTIFICATE", cert.Certificate[0]), writePEM(t, "PRIVATE KEY", key)
+	c := clienttest.Start(t, 1, grpc.Creds(credentials.NewTLS(&tls.Config{
+		Certificates: []tls.Certificate{cert}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
+	})))
+	for _, files := range [][3]string{{certFile, keyFile, certFile}, {"", "", certFile}} {
+		config, err := client.LoadTLS(files[0], files[1], files[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl, err := client.New(c.Addrs(), client.WithTLS(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cl.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if _, err = cl.Status(ctx, c.Addr(0)); (err == nil) != (files[0] != "") {
+			t.Errorf("with certificate %q: %v", files[0], err)
+		}
+	}
+}
+
+func TestLoadTLSNamesTheFileThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	bad := writePEM(t, "NOTHING", []byte("nothing"))
+	for _, files := range [][3]string{{bad, bad, ""}, {"", "", bad}, {"", "", bad + ".none"}} {
+		if _, err := client.LoadTLS(files[0], files[1], files[2]); err == nil || !strings.Contains(err.Error(), bad) {
+			t.Errorf("%q: got %v", files, err)
 		}
 	}
 }
