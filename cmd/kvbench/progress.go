@@ -13,9 +13,9 @@ type progress struct {
 	quit, ended  chan struct{}
 }
 
-func startProgress(out io.Writer, what string, duration time.Duration) *progress {
+func startProgress(out io.Writer, what string) *progress {
 	p := &progress{quit: make(chan struct{}), ended: make(chan struct{})}
-	go p.run(out, what, duration)
+	go p.run(out, what)
 	return p
 }
 
@@ -27,7 +27,7 @@ func (p *progress) count(err error) {
 	p.done.Add(1)
 }
 
-func (p *progress) run(out io.Writer, what string, duration time.Duration) {
+func (p *progress) run(out io.Writer, what string) {
 	defer close(p.ended)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -38,8 +38,8 @@ func (p *progress) run(out io.Writer, what string, duration time.Duration) {
 			return
 		case <-tick.C:
 			done := p.done.Load()
-			fmt.Fprintf(out, "%s: %.0f of %.0f s, %d ops/s, %d errors\n",
-				what, time.Since(began).Seconds(), duration.Seconds(), done-before, p.failed.Load())
+			fmt.Fprintf(out, "%s: after %.0f s %d done, %d/s, %d errors\n",
+				what, time.Since(began).Seconds(), done, done-before, p.failed.Load())
 			before = done
 		}
 	}

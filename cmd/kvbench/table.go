@@ -47,13 +47,13 @@ func short(us int64) string {
 
 // summary is a result as --output json prints it.
 type summary struct {
-	Workload     string         `json:"workload"`
-	Clients      int            `json:"clients"`
-	Seconds      float64        `json:"seconds"`
-	Ops          int64          `json:"ops"` // that succeeded
-	OpsPerSecond float64        `json:"ops_per_second"`
-	Latency      percentiles    `json:"latency_us"`
-	Errors       map[string]int `json:"errors"`
+	Workload     string                    `json:"workload"`
+	Clients      int                       `json:"clients"`
+	Seconds      float64                   `json:"seconds"`
+	Ops          int64                     `json:"ops"` // that succeeded
+	OpsPerSecond float64                   `json:"ops_per_second"`
+	Latency      percentiles               `json:"latency_us"`
+	Errors       map[string]map[string]int `json:"errors"` // by outcome and reason
 }
 
 // percentiles are in microseconds.

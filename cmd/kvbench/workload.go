@@ -27,6 +27,7 @@ var errCompareFailed = errors.New("the comparison failed")
 type user struct {
 	conn   *client.Client
 	random *rand.Rand
+	choose func() int // a key, by number
 	keys   *keys
 	value  []byte
 }
@@ -36,9 +37,18 @@ type keys struct {
 	revisions []atomic.Uint64 // that each key was last seen at, for cas
 }
 
-func (u *user) anyKey() string { return key(u.anyIndex()) }
+func (u *user) anyKey() string { return key(u.choose()) }
 
-func (u *user) anyIndex() int { return u.random.IntN(len(u.keys.revisions)) }
+// distributions are how a user chooses among n keys, by name.
+var distributions = map[string]func(random *rand.Rand, n int) func() int{
+	"uniform": func(random *rand.Rand, n int) func() int {
+		return func() int { return random.IntN(n) }
+	},
+	"zipf": func(random *rand.Rand, n int) func() int {
+		z := rand.NewZipf(random, 1.1, 1, uint64(n-1))
+		return func() int { return int(z.Uint64()) }
+	},
+}
 
 // nextValue is unlike any other, where it has the bytes for that.
 func (u *user) nextValue() []byte {
@@ -92,7 +102,7 @@ func (u *user) mixed(ctx context.Context) error {
 // cas swaps by the revision that the key was last seen at. It fails if another
 // client's swap is under way, and then learns the present revision.
 func (u *user) cas(ctx context.Context) error {
-	i := u.anyIndex()
+	i := u.choose()
 	got, err := u.conn.CompareAndSet(ctx, key(i), client.AtRevision(u.keys.revisions[i].Load()), u.nextValue())
 	if err != nil {
 		return err
