@@ -33,9 +33,11 @@ func (s *state) perform(at raft.Index, c Command) Result {
 	done := Result{Revision: at}
 	switch c := c.(type) {
 	case Set:
-		s.putItem(c.Key, item{c.Value, at})
+		s.setItem(c.Key, item{c.Value, at})
 	case Delete:
-		done.Existed = s.deleteItem(c.Key)
+		if done.Existed = s.deleteItem(c.Key); done.Existed {
+			s.changes = append(s.changes, Change{Kind: KeyDeleted, Key: c.Key, Revision: at})
+		}
 	case CompareAndSet:
 		return s.compareAndSet(at, c)
 	case OpenSession:
@@ -64,8 +66,14 @@ func (s *state) compareAndSet(at raft.Index, c CompareAndSet) Result {
 	if !present.matches(existed, c.Expected) {
 		return Result{Existed: existed, Value: present.value, Revision: present.revision}
 	}
-	s.putItem(c.Key, item{c.Value, at})
+	s.setItem(c.Key, item{c.Value, at})
 	return Result{Swapped: true, Revision: at}
+}
+
+// setItem is putItem for a command, of which watchers learn.
+func (s *state) setItem(key string, i item) {
+	s.putItem(key, i)
+	s.changes = append(s.changes, Change{KeySet, key, i.value, i.revision})
 }
 
 // matches reports whether a key that holds i, if it exists, is as expected.

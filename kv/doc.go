@@ -12,4 +12,5 @@
 //   - state.go:              what there is, and its hash
 //   - store.go:              one writer, many readers
 //   - snapshot.go:           the state as bytes
+//   - watch.go, watch_feed.go: the recent changes, for those who follow them
 package kv

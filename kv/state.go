@@ -25,6 +25,8 @@ type state struct {
 	// each change adds and subtracts only the records that it touches.
 	hash    uint64
 	scratch []byte // the record that is being hashed
+
+	changes []Change // by the command that was last applied; no part of the state
 }
 
 // item is what a key holds. The value is never modified in place: snapshots

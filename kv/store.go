@@ -24,10 +24,13 @@ type Store struct {
 	// the lock must be exclusive, as freezing marks both copies.
 	mu    sync.RWMutex
 	state *state
+	feed  feed
 }
 
 // New returns an empty store.
-func New() *Store { return &Store{state: newState()} }
+func New() *Store {
+	return &Store{state: newState(), feed: feed{topics: make(map[Filter]*topic)}}
+}
 
 // Apply performs the command in e and returns its encoded Result. An entry
 // without a command (a no-op, a change of membership) only moves Revision.
@@ -46,10 +49,18 @@ func (s *Store) Apply(e raft.Entry) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kv: apply entry %d of term %d: %w", e.Index, e.Term, err)
 	}
+	result, changes := s.perform(e.Index, c)
+	s.feed.publish(e.Index, changes)
+	return result, nil
+}
+
+func (s *Store) perform(at raft.Index, c Command) (result []byte, changes []Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.revision = e.Index
-	return s.state.apply(e.Index, c), nil
+	s.state.revision = at
+	s.state.changes = s.state.changes[:0]
+	result = s.state.apply(at, c)
+	return result, s.state.changes
 }
 
 // Get returns what key holds and the revision of the write that made it so.
@@ -169,5 +180,6 @@ func (s *Store) Restore(r io.Reader) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = restored
+	s.feed.reset(restored.revision)
 	return nil
 }
