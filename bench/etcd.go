@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// etcd is a cluster of three servers, at its defaults.
+// etcd is a cluster of three servers, at its defaults where not said otherwise.
 type etcd struct {
 	servers
 	addresses []string      // for clients
@@ -24,7 +24,8 @@ type etcd struct {
 	revisions [keys]atomic.Int64 // that each key was last seen at, for cas
 }
 
-func startEtcd(ctx context.Context, dir string) (*etcd, error) {
+// startEtcd starts the servers, with more flags than they need.
+func startEtcd(ctx context.Context, dir string, more ...string) (*etcd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -40,10 +41,11 @@ func startEtcd(ctx context.Context, dir string) (*etcd, error) {
 	e := &etcd{addresses: addresses[:3]}
 	for i := range 3 {
 		name, client, peer := fmt.Sprintf("etcd-%d", i+1), "http://"+addresses[i], "http://"+addresses[3+i]
-		if err := e.start(filepath.Join(dir, name+".log"), self, "etcd", "--name", name, "--data-dir", filepath.Join(dir, name),
+		flags := append([]string{"etcd", "--name", name, "--data-dir", filepath.Join(dir, name),
 			"--listen-client-urls", client, "--advertise-client-urls", client,
 			"--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
-			"--initial-cluster", strings.Join(members, ","), "--initial-cluster-state", "new", "--log-level", "error"); err != nil {
+			"--initial-cluster", strings.Join(members, ","), "--initial-cluster-state", "new", "--log-level", "error"}, more...)
+		if err := e.start(filepath.Join(dir, name+".log"), self, flags...); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
 		to, err := connect(addresses[i])

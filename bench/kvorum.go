@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -17,7 +18,7 @@ import (
 	"kvorum/rpc/client"
 )
 
-// kvorum is a cluster of three servers.
+// kvorum is a cluster, of three servers unless said otherwise.
 type kvorum struct {
 	servers
 	called    string
@@ -28,15 +29,19 @@ type kvorum struct {
 }
 
 func startKvorum(ctx context.Context, called, program, dir string) (*kvorum, error) {
-	addresses, err := freeAddresses(6)
+	return startKvorumServers(ctx, called, program, dir, 3)
+}
+
+func startKvorumServers(ctx context.Context, called, program, dir string, n int) (*kvorum, error) {
+	addresses, err := freeAddresses(2 * n)
 	if err != nil {
 		return nil, err
 	}
-	k := &kvorum{called: called, addresses: addresses[:3]}
-	for i := range 3 {
+	k := &kvorum{called: called, addresses: addresses[:n]}
+	for i := range n {
 		name := fmt.Sprintf("%s-%d", called, i+1)
-		err := k.start(filepath.Join(dir, name+".log"), program, "serve", "--id", name, "--data-dir", filepath.Join(dir, name), "--bootstrap-expect", "3",
-			"--rpc-addr", addresses[i], "--serf-addr", addresses[3+i], "--http-addr", "", "--join", addresses[3])
+		err := k.start(filepath.Join(dir, name+".log"), program, "serve", "--id", name, "--data-dir", filepath.Join(dir, name), "--bootstrap-expect", strconv.Itoa(n),
+			"--rpc-addr", addresses[i], "--serf-addr", addresses[n+i], "--http-addr", "", "--join", addresses[n])
 		if err != nil {
 			return nil, errors.Join(err, k.close())
 		}
@@ -57,7 +62,7 @@ func (k *kvorum) findLeader(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if status.GetRole() == "leader" && len(status.GetServers()) == 3 {
+		if status.GetRole() == "leader" && len(status.GetServers()) == len(k.to) {
 			k.leader = i
 			return nil
 		}

@@ -8,7 +8,8 @@
 // here; and, in one process without gRPC, raft+node+wal beside hashicorp/raft
 // with raft-wal.
 //
-// With -failover it measures instead how long no write succeeds when a leader fails.
+// With -failover it measures instead how long no write succeeds when a leader fails,
+// with -growth how cost grows with servers, keys, values, sessions and lag.
 //
 // It is a module of its own, so that who imports kvorum does not depend on its peers.
 package main
@@ -61,6 +62,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	at := flags.Int("clients", 0, "only the rows with so many clients; 0: all")
 	failover := flags.Bool("failover", false, "instead, kill, pause and restart leaders, and measure how long no write succeeds")
 	kills := flags.Int("kills", 20, "with -failover: how often a leader is killed; other faults are rarer")
+	growing := flags.String("growth", "", "instead, measure how cost grows: all, or a list of "+usualSeries+",tiny-keys")
+	listed := flags.String("sizes", "", "with -growth: measure these instead of the sizes of the series")
 	report := flags.String("report", "", "also write results.json and plots to this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -74,6 +77,11 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *failover {
 		return measureFailover(ctx, out, *kvorum, *dir, *only, *kills)
 	}
+	started := time.Now()
+	if *growing != "" {
+		g := &growth{out: out, program: *kvorum, dir: *dir, turn: *turn, turns: *turns}
+		return g.report(ctx, *growing, *listed, *report)
+	}
 	b := &bench{out: out, turn: *turn, turns: *turns}
 	rows := plan(*quick)
 	if *only != "" {
@@ -82,7 +90,6 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *at != 0 {
 		rows = slices.DeleteFunc(rows, func(r row) bool { return r.clients != *at })
 	}
-	started := time.Now()
 	if err := b.measure(ctx, *kvorum, *baseline, *dir, rows); err != nil {
 		return err
 	}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+	tiles "gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// drawSeries draws a panel for each figure of a series, over what grows. There is
+// nothing to draw of a series with one size.
+func drawSeries(s series, points []point, file string) (err error) {
+	points = slices.Clone(points)
+	slices.SortStableFunc(points, func(a, b point) int { return a.X - b.X })
+	figures, rows := inSeries(points, s.name)
+	if len(rows) == 0 || rows[0][0].X == rows[len(rows)-1][0].X {
+		return nil
+	}
+	const columns = 3
+	panels := make([][]*plot.Plot, (len(figures)+columns-1)/columns)
+	for i := range panels {
+		panels[i] = make([]*plot.Plot, columns)
+	}
+	for i, figure := range figures {
+		if panels[i/columns][i%columns], err = panel(s, figure, points); err != nil {
+			return fmt.Errorf("%s: %w", figure, err)
+		}
+	}
+	canvas := vgsvg.New(columns*8*vg.Centimeter, vg.Length(len(panels))*6*vg.Centimeter)
+	layout := tiles.Tiles{Rows: len(panels), Cols: columns, PadX: vg.Centimeter / 2, PadY: vg.Centimeter / 2, PadRight: vg.Centimeter / 4}
+	for i, row := range plot.Align(panels, layout, tiles.New(canvas)) {
+		for j, c := range row {
+			if panels[i][j] != nil {
+				panels[i][j].Draw(c)
+			}
+		}
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = canvas.WriteTo(f)
+	return errors.Join(err, f.Close())
+}
+
+// panel draws one figure. What varies more than tenfold has a logarithmic axis.
+func panel(s series, figure string, points []point) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text = figure
+	p.X.Label.Text = s.axis
+	lines := map[string]plotter.XYs{}
+	var systems []string
+	var ticks []plot.Tick
+	lowest, highest := math.Inf(1), 0.0
+	for _, at := range points {
+		if at.Series != s.name || at.Figure != figure {
+			continue
+		}
+		if lines[at.System] == nil {
+			systems = append(systems, at.System)
+		}
+		lines[at.System] = append(lines[at.System], plotter.XY{X: float64(at.X), Y: at.Value})
+		ticks = append(ticks, plot.Tick{Value: float64(at.X), Label: shortInt(at.X)})
+		lowest, highest = min(lowest, at.Value), max(highest, at.Value)
+	}
+	p.X.Tick.Marker = plot.ConstantTicks(ticks)
+	if ticks[0].Value > 0 && ticks[len(ticks)-1].Value > 10*ticks[0].Value {
+		p.X.Scale = plot.LogScale{}
+	}
+	p.Y.Min = 0
+	if lowest > 0 && highest > 10*lowest {
+		p.Y.Min, p.Y.Scale, p.Y.Tick.Marker = lowest, plot.LogScale{}, plot.LogTicks{Prec: -1}
+	}
+	slices.Sort(systems) // so that a system has the same colour in every panel
+	var args []any
+	for _, name := range systems {
+		args = append(args, name, lines[name])
+	}
+	p.Legend.Top = true
+	return p, plotutil.AddLinePoints(p, args...)
+}
+
+// shortInt writes thousands as k and millions as M, powers of two as Ki and Mi.
+func shortInt(n int) string {
+	for _, u := range []struct {
+		size int
+		name string
+	}{{1 << 20, "Mi"}, {1e6, "M"}, {1 << 10, "Ki"}, {1e3, "k"}} {
+		if n >= u.size && n%u.size == 0 {
+			return fmt.Sprint(n/u.size, u.name)
+		}
+	}
+	return fmt.Sprint(n)
+}
