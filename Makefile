@@ -88,7 +88,7 @@ bench-disk: ## appends against a bare write and fdatasync; starts on 1 GiB of lo
 	go test -run '^$$' -bench 'Save|Recovery' ./raft/wal
 	go test -run '^$$' -bench SetsDuringASnapshot -benchtime 3x ./rpc
 
-bench-failover: build ## how long no write succeeds when the leader is killed or paused, or all restart: kvorum, etcd (5 min)
+bench-failover: build ## how long no write succeeds when the leader is killed, paused or cut off (root), or all restart: kvorum, etcd (5 min)
 	cd bench && go run . -kvorum ../bin/kvorum -failover
 
 load: build ## load the cluster that `make run` has started (40 s)

@@ -42,6 +42,9 @@ var faults = []fault{
 	{"pause", 4,
 		func(c cluster, leader int) error { return c.signal(leader, syscall.SIGSTOP) },
 		func(c cluster, leader int) error { return c.signal(leader, syscall.SIGCONT) }},
+	{"partition", 4,
+		func(_ cluster, leader int) error { return apart.cut(leader) },
+		func(_ cluster, leader int) error { return apart.heal(leader) }},
 	{"kill-all", 4, killAll, func(cluster, int) error { return nil }},
 }
 
@@ -60,8 +63,28 @@ func killAll(c cluster, _ int) (err error) {
 var clientTimeouts = []time.Duration{250 * time.Millisecond, time.Second}
 
 // measureFailover measures how long no write succeeds around each fault of the
-// leader. Clients write all the while, one with each timeout, in closed loops.
+// leader. Clients write all the while, one with each timeout, in closed loops. The
+// servers are on machines of their own, if this process may make some.
 func measureFailover(ctx context.Context, out io.Writer, program, dir, only string, kills int) error {
+	if os.Getenv(ownNetwork) == "" {
+		err := runInOwnNetwork(ctx, out, dir)
+		if !errors.Is(err, errNoNetwork) {
+			return err
+		}
+		fmt.Fprintf(out, "partitions are left out: %v\n", err)
+		return failSystems(ctx, out, program, dir, only, kills)
+	}
+	if err := shell("ip link set lo up"); err != nil {
+		return err
+	}
+	var err error
+	if apart, err = startMachines(3); err != nil {
+		fmt.Fprintf(out, "partitions are left out, no lines between servers can be laid: %v\n", err)
+	}
+	return errors.Join(failSystems(ctx, out, program, dir, only, kills), apart.close())
+}
+
+func failSystems(ctx context.Context, out io.Writer, program, dir, only string, kills int) error {
 	systems := []struct {
 		name  string
 		start func() (cluster, error)
@@ -69,27 +92,35 @@ func measureFailover(ctx context.Context, out io.Writer, program, dir, only stri
 		{"kvorum", func() (cluster, error) { return startKvorum(ctx, "kvorum", program, dir) }},
 		{"etcd", func() (cluster, error) { return startEtcd(ctx, dir) }},
 	}
+	started := time.Now()
 	var all []outages
 	for _, s := range systems {
-		if only != "" && !slices.Contains(strings.Split(only, ","), s.name) {
+		if !wanted(s.name, only, "kvorum", "etcd") {
 			continue
 		}
 		c, err := s.start()
 		if err != nil {
 			return err
 		}
-		measured, err := failAll(ctx, c, kills)
+		measured, err := failAll(ctx, c, only, kills)
 		if err = errors.Join(err, c.close()); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		all = append(all, measured...)
 	}
+	describeMachine(out, dir, started)
 	printOutages(out, all)
 	return nil
 }
 
-// failAll lets every fault occur, as often as its share.
-func failAll(ctx context.Context, c cluster, kills int) (measured []outages, err error) {
+// wanted reports whether name is in the list only, or none of its kind is.
+func wanted(name, only string, kind ...string) bool {
+	list := strings.Split(only, ",")
+	return slices.Contains(list, name) || !slices.ContainsFunc(kind, func(k string) bool { return slices.Contains(list, k) })
+}
+
+// failAll lets every fault that is wanted occur, as often as its share.
+func failAll(ctx context.Context, c cluster, only string, kills int) (measured []outages, err error) {
 	var writers []*writer
 	defer func() {
 		for _, w := range writers {
@@ -103,33 +134,45 @@ func failAll(ctx context.Context, c cluster, kills int) (measured []outages, err
 		}
 		writers = append(writers, w)
 	}
+	if _, err := settle(ctx, c, time.Second); err != nil {
+		return nil, err
+	}
 	for _, f := range faults {
-		gaps := make([][]time.Duration, len(writers))
+		if !wanted(f.name, only, "kill", "pause", "partition", "kill-all") || f.name == "partition" && len(apart) == 0 {
+			continue
+		}
+		seen := make([]outages, len(writers))
+		for i, w := range writers {
+			seen[i] = outages{system: c.name(), fault: f.name, timeout: w.timeout}
+		}
 		for n := range max(1, kills/f.share) {
 			fmt.Fprintf(os.Stderr, "\r\x1b[K%s: %s %d of %d", c.name(), f.name, n+1, max(1, kills/f.share))
-			if err := f.once(ctx, c, writers, gaps); err != nil {
+			if err := f.once(ctx, c, writers, seen); err != nil {
 				return nil, fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
-		for i, w := range writers {
-			measured = append(measured, outages{c.name(), f.name, w.timeout, gaps[i]})
-		}
+		measured = append(measured, seen...)
 	}
 	fmt.Fprint(os.Stderr, "\r\x1b[K")
 	return measured, nil
 }
 
-// once lets the fault occur once, and adds what each writer saw of it to gaps.
-func (f fault) once(ctx context.Context, c cluster, writers []*writer, gaps [][]time.Duration) error {
-	var leader int
-	err := until(ctx, func(ctx context.Context) (err error) {
+// settle waits until all servers answer, and a while longer. It returns who leads.
+func settle(ctx context.Context, c cluster, while time.Duration) (leader int, err error) {
+	err = until(ctx, func(ctx context.Context) error {
 		leader, err = c.healthy(ctx)
 		return err
 	})
+	rest(ctx, while)
+	return leader, err
+}
+
+// once lets the fault occur once, and adds what each writer saw of it to seen.
+func (f fault) once(ctx context.Context, c cluster, writers []*writer, seen []outages) error {
+	leader, err := settle(ctx, c, rand.N(100*time.Millisecond)) // at any time between two heartbeats
 	if err != nil {
 		return err
 	}
-	rest(ctx, time.Second+rand.N(100*time.Millisecond)) // at any time between two heartbeats
 	began := time.Now()
 	if err := f.begin(c, leader); err != nil {
 		return err
@@ -138,9 +181,17 @@ func (f fault) once(ctx context.Context, c cluster, writers []*writer, gaps [][]
 		rest(ctx, 50*time.Millisecond)
 	}
 	for i, w := range writers {
-		gaps[i] = append(gaps[i], w.longestGap(began))
+		seen[i].gaps = append(seen[i].gaps, w.longestGap(began))
 	}
-	return errors.Join(ctx.Err(), f.end(c, leader))
+	ended := time.Now()
+	if err := errors.Join(ctx.Err(), f.end(c, leader)); err != nil {
+		return err
+	}
+	_, err = settle(ctx, c, time.Second)
+	for i, w := range writers {
+		seen[i].returns = append(seen[i].returns, w.longestGap(ended))
+	}
+	return err
 }
 
 // giveUp is when a service that does not come back counts as gone.
@@ -203,11 +254,11 @@ func (w *writer) succeeded() {
 }
 
 // isCalm reports whether writes have succeeded for a second, of which the first
-// after a fault does not count: a write that was under way may yet succeed.
+// after a fault does not count: a write that was under way may yet succeed. A client
+// that asks a silent server now and then, and waits in vain, counts as calm.
 func (w *writer) isCalm(fault time.Time) bool {
-	const long = 300 * time.Millisecond
 	begin := time.Now().Add(-time.Second)
-	return begin.Sub(fault) > time.Second && w.longestGap(begin) < long
+	return begin.Sub(fault) > time.Second && w.longestGap(begin) < w.timeout+300*time.Millisecond
 }
 
 // longestGap returns the longest time without a successful write that ended after t.
@@ -229,26 +280,28 @@ func (w *writer) longestGap(t time.Time) (longest time.Duration) {
 type outages struct {
 	system, fault string
 	timeout       time.Duration
-	gaps          []time.Duration
+	gaps          []time.Duration // the longest time without a successful write
+	returns       []time.Duration // the same, when the fault had ended
 }
 
 // quantile is the smallest gap that at least percent of all do not exceed.
-func (o outages) quantile(percent int) time.Duration {
-	sorted := slices.Sorted(slices.Values(o.gaps))
+func quantile(gaps []time.Duration, percent int) time.Duration {
+	sorted := slices.Sorted(slices.Values(gaps))
 	return sorted[(len(sorted)*percent+99)/100-1].Round(time.Millisecond)
 }
 
-// printOutages prints a table, and a line for programs to read for each kill:
-// failover SYSTEM TIMEOUT MEDIAN.
+// printOutages prints a table, and a line for programs to read for each kind of
+// fault: failover SYSTEM TIMEOUT MEDIAN, failover-pause ..., and so on.
 func printOutages(out io.Writer, all []outages) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nno write succeeds\tsystem\tclient timeout\ttimes\tmedian\tp90\tmax\t")
+	fmt.Fprintln(w, "\nno write succeeds\tsystem\tclient timeout\ttimes\tmedian\tp90\tmax\twhen it is over: median\tmax\t")
 	for _, o := range all {
-		fmt.Fprintf(w, "%s\t%s\t%v\t%d\t%v\t%v\t%v\t\n", o.fault, o.system, o.timeout, len(o.gaps), o.quantile(50), o.quantile(90), o.quantile(100))
+		fmt.Fprintf(w, "%s\t%s\t%v\t%d\t%v\t%v\t%v\t%v\t%v\t\n", o.fault, o.system, o.timeout, len(o.gaps),
+			quantile(o.gaps, 50), quantile(o.gaps, 90), quantile(o.gaps, 100), quantile(o.returns, 50), quantile(o.returns, 100))
 	}
 	w.Flush() //nolint:errcheck // it is the terminal
 	fmt.Fprintln(out)
 	for _, o := range all {
-		fmt.Fprintf(out, "%s %s %v %.3f\n", strings.TrimSuffix("failover-"+o.fault, "-kill"), o.system, o.timeout, o.quantile(50).Seconds())
+		fmt.Fprintf(out, "%s %s %v %.3f\n", strings.TrimSuffix("failover-"+o.fault, "-kill"), o.system, o.timeout, quantile(o.gaps, 50).Seconds())
 	}
 }

@@ -27,7 +27,7 @@ func (s *servers) start(log, program string, args ...string) error {
 		return err
 	}
 	defer out.Close() // the child has its own
-	cmd := exec.Command(program, args...)
+	cmd := apart.command(len(*s), program, args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -103,7 +103,8 @@ func processStat(pid int) ([]string, error) {
 	return fields, nil
 }
 
-// freeAddresses returns n addresses on loopback that were free a moment ago.
+// freeAddresses returns addresses that were free a moment ago: of the machines of
+// the servers, in turn.
 func freeAddresses(n int) (addresses []string, err error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,7 +112,11 @@ func freeAddresses(n int) (addresses []string, err error) {
 			return nil, err
 		}
 		defer l.Close()
-		addresses = append(addresses, l.Addr().String())
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		addresses = append(addresses, net.JoinHostPort(apart.host(len(addresses)), port))
 	}
 	return addresses, nil
 }
