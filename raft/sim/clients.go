@@ -87,6 +87,7 @@ func (c *cluster) ask(r *rand.Rand) {
 		o.encoded = kv.Encode(o.command)
 	}
 	k.underWay = o
+	c.world.asked(o)
 	if c.short && o.Kind != openSession {
 		l.recorded = append(l.recorded, o)
 	}

@@ -72,6 +72,9 @@
 // every lost server has been replaced. What no bug in the zoo of package mutants is
 // known to break is planted by hand (planted_test.go), to see that it is noticed.
 //
+// A World is the same, played event by event, for who wants to look at it and to
+// interfere: a run with the faults of its seed, or a calm one without any.
+//
 // A test that fails prints the seed. To see that run again, line by line:
 //
 //	go run ./cmd/raftlab replay 17

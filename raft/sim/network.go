@@ -19,6 +19,8 @@ type network struct {
 
 	transfers []*transfer // of snapshots, on their way
 	sent      int         // messages
+
+	slow [maxServers][maxServers]time.Duration // how much longer a message takes
 }
 
 // maxServers bounds the servers of a run, replacements included.
@@ -38,6 +40,9 @@ type packet struct {
 	sent     time.Duration
 	weather  int  // network.since, when it was sent
 	repeated bool // by the network
+
+	number int           // of those that a World has seen
+	due    time.Duration // when it arrives
 }
 
 // tell says in the trace what becomes of p, in the words of what.
@@ -58,7 +63,8 @@ func (c *cluster) tell(p *packet, what ...string) {
 func (c *cluster) send(s *server, m raft.Message) {
 	c.observer.sent(s, &m)
 	c.network.sent++
-	p := packet{m, s, c.server(m.To), c.now, c.network.since, false}
+	p := packet{Message: m, from: s, to: c.server(m.To), sent: c.now, weather: c.network.since}
+	c.world.said(&p)
 	switch body := m.Body.(type) {
 	case raft.InstallSnapshot:
 		c.sendSnapshot(p, body.Snapshot)
@@ -86,19 +92,37 @@ func (c *cluster) carry(p packet, d time.Duration) {
 		c.tell(&p, "lost: dropped")
 	default:
 		c.tell(&p)
-		c.after(d, func() { c.arrive(&p) })
+		c.world.launch(&p)
+		c.arriveAfter(&p, d+c.network.slow[p.from.number][p.to.number])
 	}
+}
+
+// arriveAfter lets p arrive after d, and no more at the time that was planned before.
+func (c *cluster) arriveAfter(p *packet, d time.Duration) {
+	p.due = c.now + d
+	due := p.due
+	c.after(d, func() {
+		if p.due == due {
+			c.arrive(p)
+		}
+	})
 }
 
 func (c *cluster) arrive(p *packet) {
 	if why := c.obstacle(p); why != "" {
-		c.tell(p, "lost: "+why)
+		c.lose(p, why)
 		return
 	}
 	if p.to.paused {
 		c.tell(p, "waits: "+p.to.String()+" is paused") // and is lost if the process ends
 	}
 	c.input(p.to, func() { c.deliver(p) })
+}
+
+// lose ends p's way.
+func (c *cluster) lose(p *packet, why string) {
+	c.tell(p, "lost: "+why)
+	c.world.land(p)
 }
 
 // obstacle says why p cannot reach its receiver's machine; empty: it can.
@@ -117,11 +141,13 @@ func (c *cluster) obstacle(p *packet) string {
 func (c *cluster) deliver(p *packet) {
 	switch {
 	case p.weather != c.network.since:
-		c.tell(p, "lost: sent before all faults ended")
+		c.lose(p, "sent before all faults ended")
 	case !c.join(p.to):
-		c.tell(p, "lost: "+p.to.String()+" cannot store which cluster it is in")
+		c.lose(p, p.to.String()+" cannot store which cluster it is in")
 	default:
 		c.tell(p, "arrives")
+		c.world.land(p)
+		c.world.heard(p)
 		if _, term, _ := p.to.raft.Leadership(); p.Term < term {
 			c.counts[FromEarlierTerm]++
 		}

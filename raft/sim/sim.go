@@ -36,6 +36,12 @@ type Options struct {
 	// Short plays three servers for a few seconds, and keeps the history of
 	// what their clients saw.
 	Short bool
+
+	// Calm plays three servers, or as many as Servers says, without faults and
+	// without an end: what happens is up to who plays it (see World).
+	Calm bool
+	// Clients is how many clients a calm run has of its own.
+	Clients int
 }
 
 // Result is what a run found out.
@@ -73,25 +79,33 @@ func Run(seed uint64, trace func(line string)) Result {
 var errStop = errors.New("sim: stopped")
 
 // Play plays a run.
-func Play(o Options) (res Result) {
+func Play(o Options) Result {
 	c := newCluster(o)
+	c.guard(c.play)
+	return Result{
+		Seed: o.Seed, Err: c.violation(), Digest: c.observer.digest, Events: c.played, Time: c.now,
+		Settled: c.settled, Counts: c.counts, Actions: c.actions, History: c.clients.history(c.now),
+		Servers: c.names(),
+	}
+}
+
+// guard does a part of a run. The core names broken invariants itself.
+func (c *cluster) guard(do func()) {
 	defer func() {
-		if p := recover(); p != nil { // the core names broken invariants itself
+		if p := recover(); p != nil {
 			c.tracef("%s", debug.Stack())
 			c.observer.fail("panic", "%v", p)
 		}
-		res = Result{
-			Seed: o.Seed, Digest: c.observer.digest, Events: c.played, Time: c.now,
-			Settled: c.settled, Counts: c.counts, Actions: c.actions, History: c.clients.history(c.now),
-			Servers: c.names(),
-		}
-		if err := c.observer.err; err != nil && err != errStop {
-			res.Err = err
-		}
 	}()
-	c.create()
-	c.play()
-	return
+	do()
+}
+
+// violation returns the first invariant that broke.
+func (c *cluster) violation() error {
+	if err := c.observer.err; err != errStop {
+		return err
+	}
+	return nil
 }
 
 func (c *cluster) names() []string {
@@ -103,8 +117,15 @@ func (c *cluster) names() []string {
 }
 
 func (c *cluster) play() {
+	c.create()
+	c.world.turn()
 	chaos := chaosTime
-	if c.short {
+	switch {
+	case c.calm:
+		c.keepAsking()
+		c.playUntil(forever)
+		return
+	case c.short:
 		chaos = shortChaosTime
 	}
 	c.planActions(chaos, nemesis)
@@ -127,7 +148,7 @@ const (
 // cluster is the servers and the world they run in.
 type cluster struct {
 	seed         uint64
-	short        bool
+	short, calm  bool
 	mix          mix
 	phase        phase
 	weatherSince time.Duration // when it began
@@ -148,11 +169,12 @@ type cluster struct {
 	counts       map[Situation]int
 	settled      time.Duration
 	trace        func(string)
+	world        *World // who looks on and interferes; nil: nobody
 }
 
 func newCluster(o Options) *cluster {
 	c := &cluster{
-		seed: o.Seed, short: o.Short, until: o.Until, trace: o.Trace,
+		seed: o.Seed, short: o.Short, calm: o.Calm, until: o.Until, trace: o.Trace,
 		byID: map[raft.ServerID]*server{}, dropped: map[int]bool{}, counts: map[Situation]int{},
 		disks: stream(o.Seed, forDisks), machines: stream(o.Seed, forMachines), starts: stream(o.Seed, forServers),
 	}
@@ -162,6 +184,9 @@ func newCluster(o Options) *cluster {
 	c.observer = newObserver(c)
 	c.network = newNetwork(o.Seed)
 	c.mix = drawMix(stream(o.Seed, forMix), o.Short)
+	if o.Calm {
+		c.mix = calmMix(o.Clients)
+	}
 	if n := o.Servers; n > 0 {
 		c.mix.servers, c.mix.voters = n, max(1, n-(c.mix.servers-c.mix.voters))
 	}
@@ -204,6 +229,7 @@ func (c *cluster) playUntil(end time.Duration) {
 		c.now = e.at
 		c.played++
 		e.do()
+		c.world.turn()
 	}
 	if c.observer.err == nil {
 		c.now = max(c.now, end)

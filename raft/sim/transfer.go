@@ -47,12 +47,15 @@ func (c *cluster) sendSnapshot(p packet, meta raft.SnapshotMeta) {
 		t.flip = c.network.rand.Int64N(8 * t.size)
 	}
 	c.network.transfers = append(c.network.transfers, t)
+	t.due = c.now + 4*t.pause
+	c.world.launch(&t.packet)
 	c.after(t.pause, func() { c.sendPiece(t, nil) })
 }
 
 // end ends a transfer, and tells the sender.
 func (c *cluster) end(t *transfer) {
 	t.over = true
+	c.world.land(&t.packet)
 	c.network.transfers = slices.DeleteFunc(c.network.transfers, func(other *transfer) bool { return other == t })
 	if t.from.run == t.run {
 		t.file.Close()
@@ -81,6 +84,7 @@ func (c *cluster) sendPiece(t *transfer, in *wal.Incoming) {
 		c.after(t.pause, func() { c.sendPiece(t, in) })
 	default:
 		c.tell(&t.packet, "arrives")
+		c.world.heard(&t.packet)
 		c.input(t.to, func() { t.to.raft.Step(t.Message) })
 		c.end(t)
 	}
