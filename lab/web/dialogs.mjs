@@ -1,0 +1,73 @@
+// The dialogs: what to play, which rule to break, what to take away, keys and signs.
+import { el, write } from "./common/dom.mjs";
+import { SIGNS as MESSAGES, drawSign } from "./messages.mjs";
+import { SIGNS as CELLS, sample } from "./logs.mjs";
+import { svg } from "./common/dom.mjs";
+
+const dialog = (name) => document.getElementById(`${name}-dialog`);
+export const open = (name) => { if (!dialog(name).open) dialog(name).showModal(); };
+
+export function prepare() {
+  for (const each of document.querySelectorAll("dialog")) {
+    each.querySelector(".close").addEventListener("click", () => each.close());
+    each.addEventListener("click", (event) => { if (event.target === each) each.close(); });
+  }
+}
+
+// fillChooser lists the stories, and begins what is chosen by begin(link).
+export function fillChooser(scenarios, begin) {
+  const go = (link) => { dialog("choose").close(); begin(link); };
+  document.getElementById("scenarios").replaceChildren(...scenarios.map((s) => {
+    const [title, rest] = split(s.title);
+    return el("li", {}, el("button", { "data-scenario": s.name, onclick: () => go(`scenario=${s.name}`) }, el("b", {}, title), el("span", {}, rest), el("small", {}, `${s.steps} steps`)));
+  }));
+  document.getElementById("free").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const flags = ["clients", "chaos"].filter((name) => form.has(name)).map((name) => `&${name}=1`).join("");
+    go(`seed=${form.get("seed")}&servers=${form.has("chaos") ? 0 : form.get("servers")}${flags}`);
+  });
+}
+
+// split parts a title like "Figure 8: why a leader may not ..." at the colon.
+function split(title) {
+  const at = title.indexOf(": ");
+  return at < 0 || at > 40 ? [title, ""] : [title.slice(0, at), title.slice(at + 2)];
+}
+
+// fillRules lists the bug zoo, and breaks the rule that is chosen by breakRule(mutation).
+export function fillRules(mutations, breakRule) {
+  const list = document.getElementById("mutations"), filter = document.getElementById("filter");
+  const show = () => {
+    const word = filter.value.trim().toLowerCase();
+    list.replaceChildren(...mutations.filter((m) => `${m.name} ${m.rule} ${m.violates} ${m.precedent}`.toLowerCase().includes(word)).map((m) =>
+      el("li", {}, el("button", { "data-mutation": m.name, onclick: () => { dialog("break").close(); breakRule(m); } },
+        el("b", {}, m.name.replaceAll("-", " ")), el("span", {}, m.rule), el("small", {}, [m.precedent, !m.ready && "built on demand"].filter(Boolean).join("; "))))));
+  };
+  filter.addEventListener("input", show);
+  show();
+}
+
+// fillSigns explains the drawing, and fills the list of keys: [[keys, words]].
+export function fillSigns(keys) {
+  document.getElementById("key-list").replaceChildren(...keys.flatMap(([names, words]) => [
+    el("dt", {}, names.map((name) => el("kbd", {}, name))), el("dd", {}, words)]));
+  document.getElementById("sign-list").replaceChildren(
+    ...MESSAGES.flatMap(([message, words]) => [el("dt", {}, svg("svg", { viewBox: "-16 -16 32 32", class: "sample" }, drawSign(message))), el("dd", {}, words)]),
+    ...CELLS.flatMap(([attributes, words]) => [el("dt", {}, sample(attributes)), el("dd", {}, words)]),
+    el("dt", {}, "▲ △"), el("dd", {}, "what the leader knows a follower to have; what it sends next"));
+}
+
+// fillShare copies what take(kind) answers, and shows it too.
+export function fillShare(take) {
+  const shown = document.getElementById("taken"), said = document.getElementById("copied");
+  dialog("share").addEventListener("click", async (event) => {
+    const kind = event.target.dataset?.copy;
+    if (!kind) return;
+    const { text, why } = await take(kind);
+    write(shown, text);
+    if (!text) { write(said, why); return; }
+    const copied = await navigator.clipboard.writeText(text).then(() => true, () => false);
+    write(said, copied ? "Copied." : "Here it is, to be copied by hand.");
+  });
+}

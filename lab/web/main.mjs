@@ -1,0 +1,187 @@
+// The page: it puts the parts together. An Engine plays the run; the Player moves it
+// through time; a View draws a frame. What the page shows is in the address after
+// the #, so that a link is a run.
+import { Engine } from "./engine.mjs";
+import { Player, SPEEDS } from "./player.mjs";
+import { View } from "./view.mjs";
+import { Timeline } from "./timeline.mjs";
+import { Trace } from "./trace.mjs";
+import { Inspector } from "./inspector.mjs";
+import { CommandLine } from "./command.mjs";
+import { Comparison } from "./comparison.mjs";
+import { KEYS, listen } from "./keys.mjs";
+import { showCaption } from "./caption.mjs";
+import { showProperties, showQuorum, showState, showOperations } from "./cards.mjs";
+import { el, set, write } from "./common/dom.mjs";
+import * as dialogs from "./dialogs.mjs";
+
+const $ = (id) => document.getElementById(id);
+const FIRST = "seed=1&servers=5";
+
+const engine = new Engine("lab.wasm.gz");
+const [functions, mutations] = await Promise.all(["functions.json", "mutations.json"].map((file) => fetch(file).then((r) => r.json())));
+const hello = await engine.call("hello");
+
+const player = new Player([engine], { show, draw, state, failed: (error) => command.answer(error.message, true) });
+const actions = {
+  server: (id, element) => { inspector.server(id, element); },
+  message: (number, element) => { player.play(false); inspector.message(number, element); },
+  hover: (message) => { pointed = message; showTip(); },
+  split: (groups) => say(`split ${groups.map((g) => g.join(" ")).join(" | ")}`),
+  fits: (columns) => { Promise.all(player.engines.map((e) => e.call("window", { lo: columns, hi: 0 }))).catch(() => {}); },
+};
+const views = [new View(actions)];
+const timeline = new Timeline((ms) => player.jump("seek", { ms }));
+const trace = new Trace(document.querySelector("#trace ol"), engine, functions);
+const inspector = new Inspector(say, () => player.frame);
+const command = new CommandLine(say, async (line) => (await engine.call("complete", { line })).words);
+const comparison = new Comparison(player, views, actions);
+
+let link = "", pointed = null, lastLink = 0;
+
+function show(frames, newLink, jumped) {
+  link = newLink;
+  const [frame] = frames;
+  frames.forEach((each, i) => views[i]?.show(each));
+  const worst = frames.find((f) => f.violation) ?? frame;
+  showProperties($("properties"), $("violation"), worst);
+  showCaption($("caption"), frame.scenario, (block) => toBlock(block));
+  showQuorum(document.querySelector("#quorum .body"), worst);
+  showState(document.querySelector("#state .body"), worst);
+  showOperations(document.querySelector("#operations .body"), frame);
+  set(document.body, "data-story", frame.scenario != null);
+  timeline.show(frame);
+  if (jumped || !player.playing) timeline.ask(engine, frame, jumped).catch(() => {});
+  trace.show(frame, jumped).catch(() => {});
+  inspector.show();
+  write($("playing-name"), nameOf(frame));
+  keepLink(jumped);
+}
+
+function nameOf(frame) {
+  if (frame.scenario) return frame.scenario.title.split(/[:.(]/)[0];
+  const run = new URLSearchParams(link);
+  return `${run.has("chaos") ? "chaos, " : ""}seed ${run.get("seed") ?? 1}, ${frame.servers.filter((s) => s.process !== "gone").length} servers`;
+}
+
+// keepLink puts the run into the address, not more often than browsers like.
+function keepLink(now) {
+  if (!now && performance.now() - lastLink < 1000) return;
+  lastLink = performance.now();
+  if (location.hash.slice(1) !== link) history.replaceState(null, "", `#${link}`);
+}
+
+function draw(now, passed) {
+  views.forEach((view) => view.draw(now, passed));
+  write(views[0].clock, player.script ? "" : `${now.toFixed(1)} ms`);
+}
+
+function state() {
+  set(document.body, "data-playing", player.playing);
+  set($("play"), "aria-label", player.playing ? "Pause" : "Run");
+  $("speed").value = player.speed;
+  if (!player.playing && player.frame) {
+    timeline.ask(engine, player.frame).catch(() => {});
+    keepLink(true);
+  }
+}
+
+// say does a line of the command language, now, in every run that is shown.
+async function say(line) {
+  if (line === "help") {
+    command.answer(hello.commands.map((c) => c.use).join("   "));
+    return;
+  }
+  if (comparison.open) { command.answer("two runs are compared: go back to one first", true); return; }
+  const playing = player.playing;
+  const answer = await player.jump("do", { line });
+  if (!answer) return;
+  command.answer(`${line}${answer.answer ? `: ${answer.answer}` : ""}`);
+  player.play(playing);
+}
+
+// begin opens a run, or a story, by its link, and plays it.
+async function begin(to, go = true) {
+  comparison.end();
+  inspector.close(false);
+  player.speed = 0.02;
+  if (await player.jump("open", { link: to })) player.play(go);
+}
+
+async function toBlock(block) {
+  const { steps } = hello.scenarios.find((s) => s.name === player.frame.scenario.name) ?? { steps: 0 };
+  const at = player.frame.scenario.block;
+  if (block < at) {
+    for (let event = player.frame.event; event > 0 && player.frame.scenario.block >= at; event--) await player.jump("step", { n: -1 });
+    return;
+  }
+  for (let i = 0; i < steps && player.frame.scenario.block === at && !player.over; i++) await player.jump("step", { n: 1 });
+}
+
+function faster(by) {
+  const at = SPEEDS.indexOf(player.speed);
+  player.speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + by))];
+  state();
+}
+
+function showTip() {
+  views.forEach((view) => view.tip(pointed));
+  if (pointed && player.playing) { player.play(false); player.held = true; }
+  if (!pointed && player.held && !inspector.open) { player.held = false; player.play(true); }
+}
+
+function nextMessage(by) {
+  const all = views[0].stage.messages();
+  const at = all.indexOf(document.activeElement);
+  player.play(false);
+  all[(at + by + all.length) % all.length]?.focus();
+}
+
+$("speed").append(...SPEEDS.map((s) => el("option", { value: s }, s < 1 ? `1/${Math.round(1 / s)}` : `${s}`)));
+$("speed").addEventListener("change", () => { player.speed = Number($("speed").value); });
+$("start").addEventListener("click", () => player.jump("seek", { event: 0 }));
+$("back").addEventListener("click", () => player.jump("step", { n: -1 }));
+$("step").addEventListener("click", () => player.jump("step", { n: 1 }));
+$("play").addEventListener("click", () => player.play());
+for (const [button, name] of [["choose", "choose"], ["break", "break"], ["share", "share"], ["keys", "keys"]]) $(button).addEventListener("click", () => dialogs.open(name));
+
+listen({
+  " ": () => player.play(),
+  ArrowRight: (event) => player.jump("step", { n: event.shiftKey ? 10 : 1 }),
+  ArrowLeft: (event) => player.jump("step", { n: event.shiftKey ? -10 : -1 }),
+  Home: () => player.jump("seek", { event: 0 }),
+  End: () => player.jump("seek", { event: player.frame.furthest.event }),
+  "+": () => faster(1), "=": () => faster(1), "-": () => faster(-1),
+  digit: (event) => views[0].stage.server(player.frame.servers[event.key - 1]?.id ?? "")?.dispatchEvent(new MouseEvent("click")),
+  m: () => nextMessage(1), M: () => nextMessage(-1),
+  "/": () => command.focus(),
+  u: () => player.jump("undo"),
+  n: () => player.script && toBlock(player.frame.scenario.block + 1),
+  p: () => player.script && toBlock(player.frame.scenario.block - 1),
+  o: () => dialogs.open("choose"), b: () => dialogs.open("break"), l: () => dialogs.open("share"), "?": () => dialogs.open("keys"),
+  Escape: () => { inspector.close(); document.activeElement?.blur(); },
+});
+
+dialogs.prepare();
+dialogs.fillSigns(KEYS);
+dialogs.fillChooser(hello.scenarios, begin);
+dialogs.fillRules(mutations, (mutation) => comparison.begin(mutation, link));
+dialogs.fillShare(async (kind) => {
+  if (kind === "link") { keepLink(true); return { text: location.href }; }
+  return engine.call(kind);
+});
+addEventListener("hashchange", () => { if (location.hash.slice(1) !== link) openAddress(); });
+
+// openAddress shows what the address says; without a word, a free run that begins
+// with an election, playing.
+async function openAddress() {
+  const to = decodeURI(location.hash.slice(1));
+  const mutation = mutations.find((m) => m.name === new URLSearchParams(to).get("mutation"));
+  await begin(to || FIRST, !/(^|&)at=/.test(to) && !mutation);
+  if (mutation) await comparison.begin(mutation, to);
+}
+
+state();
+await openAddress();
+document.body.dataset.ready = "";
+performance.mark("ready");

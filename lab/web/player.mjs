@@ -1,0 +1,89 @@
+// Player moves a run through time: it asks engines, one question at a time, and
+// shows what they answer. Two engines, of two runs side by side, get every
+// question at once.
+export const SPEEDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 4];
+const STEPS = 1.4; // of a script in a second, at normal speed
+const READING = 22; // milliseconds that a letter of a caption takes to read
+
+export class Player {
+  playing = false;
+  speed = 0.02; // milliseconds of the run in one of ours
+  now = 0;      // the time that is shown, in milliseconds of the run
+  frames = [];
+  #busy = null; #last = 0; #hold = 0;
+
+  // on: {show(frames, link, jumped), draw(now, passed), state(), failed(error)}
+  constructor(engines, on) {
+    this.engines = engines;
+    this.on = on;
+    requestAnimationFrame((at) => this.#loop(at));
+  }
+
+  get frame() { return this.frames[0]; }
+  get over() { return this.frames.length > 0 && this.frames.every((f) => f.over); }
+  get script() { return this.frame?.scenario != null; }
+
+  // pace is how many milliseconds of the run pass in one of ours; a script's unit
+  // is a step.
+  get pace() { return this.script ? (STEPS / 1000) * (this.speed / 0.02) : this.speed; }
+
+  play(on = !this.playing) {
+    if (on && this.over) return;
+    this.playing = on;
+    this.#hold = 0;
+    this.on.state();
+  }
+
+  // ask puts a call to every engine, after those that are being answered, and
+  // shows the frames. It returns the first engine's answer.
+  async ask(name, fields = {}, jumped = true) {
+    while (this.#busy) await this.#busy;
+    const asked = Promise.all(this.engines.map((e) => e.call(name, fields)));
+    this.#busy = asked.catch(() => {}).then(() => { this.#busy = null; });
+    const answers = await asked;
+    await this.#busy;
+    const block = this.frame?.scenario?.block;
+    this.frames = answers.map((a) => a.frame);
+    if (jumped) this.now = Math.max(...this.frames.map((f) => f.time));
+    if (this.script && this.frame.scenario.block !== block) {
+      this.#hold = Math.min(7000, Math.max(1200, READING * this.frame.scenario.text.length)) * Math.min(1, 0.02 / this.speed);
+    }
+    this.on.show(this.frames, answers[0].link, jumped);
+    if (this.playing && this.over) this.play(false);
+    return answers[0];
+  }
+
+  // jump is ask for what a person asked for: time stands still, and what goes wrong is said.
+  async jump(name, fields) {
+    this.play(false);
+    try {
+      return await this.ask(name, fields);
+    } catch (error) {
+      this.on.failed(error);
+      return null;
+    }
+  }
+
+  #loop(at) {
+    const passed = Math.min(100, at - this.#last);
+    this.#last = at;
+    if (this.playing && this.frame) this.#go(passed);
+    if (this.frame) this.on.draw(this.now, passed);
+    requestAnimationFrame((next) => this.#loop(next));
+  }
+
+  #go(passed) {
+    if (this.#hold > 0) {
+      this.#hold -= passed;
+      return;
+    }
+    this.now += passed * this.pace;
+    if (this.#busy) return; // a slow engine: what it missed comes with the next question
+    const ms = this.now - Math.max(...this.frames.map((f) => f.now ?? f.time));
+    if (this.script && ms < 1) return;
+    this.ask("advance", { ms }, false).catch((error) => {
+      this.play(false);
+      this.on.failed(error);
+    });
+  }
+}

@@ -1,0 +1,66 @@
+// One server on the stage. The colour is its term, the form its role: a follower
+// is pale, a candidate's edge is dashed, a leader is full and wears a ring. The arc
+// around it is its timer, running out.
+import { svg, set, write } from "./common/dom.mjs";
+import { termColour } from "./common/terms.mjs";
+
+export function makeServer(server, chosen) {
+  const group = svg("g", { class: "server", tabindex: 0, role: "button" },
+    svg("circle", { class: "target" }),
+    svg("circle", { class: "groove" }),
+    svg("circle", { class: "timer", pathLength: 100 }),
+    svg("circle", { class: "disc" }),
+    svg("text", { class: "name", dy: "-0.05em" }, server.id),
+    svg("text", { class: "term", dy: "1.2em" }),
+    svg("text", { class: "role" }),
+    svg("text", { class: "note" }));
+  group.addEventListener("click", () => chosen(server.id, group));
+  group.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      event.stopPropagation();
+      chosen(server.id, group);
+    }
+  });
+  return group;
+}
+
+export function updateServer(group, server, frame, radius, place) {
+  const [target, groove, timer, disc, , term, role, note] = group.children;
+  set(group, "data-term", termColour(server.term));
+  set(group, "data-role", server.role || "none");
+  set(group, "data-process", server.process);
+  set(group, "aria-label", inWords(server));
+  for (const [circle, r] of [[target, radius + 14], [groove, radius + 6], [timer, radius + 6], [disc, radius]]) set(circle, "r", r);
+  const left = server.process === "down" || !server.timer.of ? 0 : (100 * server.timer.left) / server.timer.of;
+  set(timer, "stroke-dasharray", `${left.toFixed(1)} 100`);
+  write(term, server.process === "down" ? "down" : `term ${server.term}`);
+  const outward = Math.sin(place.angle) < -0.2 ? -1 : 1; // above the upper ones, below the others
+  set(role, "y", outward * (radius + 22) + 4);
+  write(role, roleOf(server));
+  set(note, "y", outward * (radius + 38) + 4);
+  write(note, noteOf(server, frame));
+}
+
+function roleOf(server) {
+  if (server.process === "down") return "";
+  if (server.process === "paused") return `${server.role}, paused`;
+  if (server.role === "follower") return "";
+  if (server.role === "leader") return server.target ? `leader, hands over to ${server.target}` : "leader";
+  return `${server.role}: ${server.votes.join(" ")}`;
+}
+
+// noteOf is what is unusual about a server, or what a client waits for there.
+function noteOf(server, frame) {
+  const notes = [];
+  if (server.trouble) notes.push(`disk ${server.trouble}`);
+  if (server.clock !== 1) notes.push(`clock ×${server.clock}`);
+  const asked = frame.operations.filter((o) => o.at === server.id && o.state === "waits");
+  if (asked.length > 0) notes.push(`${asked.at(-1).text}${asked.length > 1 ? ` and ${asked.length - 1} more` : ""} …`);
+  return notes.join(", ");
+}
+
+function inWords(s) {
+  const role = s.process === "up" ? s.role : s.process;
+  return `${s.id}: ${role}, term ${s.term}, log up to ${s.last.index}, committed up to ${s.commit}`;
+}

@@ -1,0 +1,164 @@
+// The stage: servers on a ring, and the messages between them.
+//
+// show takes a frame when there is a new one; draw moves what moves, 60 times a
+// second. Servers and messages stay the same elements while they exist, so they
+// keep focus and are never made anew.
+import { svg, set, keep, write } from "./common/dom.mjs";
+import { termColour } from "./common/terms.mjs";
+import { drawSign } from "./messages.mjs";
+import { makeServer, updateServer } from "./server.mjs";
+import { knife } from "./knife.mjs";
+
+const FAREWELL = 350; // milliseconds for which a message that is gone is still seen
+
+export class Stage {
+  #svg; #frame = null; #places = new Map(); #radius = 40;
+  #mesh = svg("g", { class: "mesh" }); #links = svg("g", { class: "links" });
+  #messages = svg("g", { class: "messages" }); #servers = svg("g", { class: "servers" });
+  #flights = new Map(); // by number: {message, element, at: from 0 to 1, leaves: when it was gone, lost}
+
+  // on: {server(id, element), message(number, element), hover(message or null, element), split(groups)}
+  constructor(root, on) {
+    this.#svg = root;
+    this.on = on;
+    root.append(this.#mesh, this.#links, this.#messages, this.#servers);
+    knife(root, () => this.#places, on.split);
+    new ResizeObserver(() => { if (this.#frame) this.show(this.#frame); }).observe(root);
+  }
+
+  show(frame) {
+    this.#frame = frame;
+    const servers = frame.servers.filter((s) => s.process !== "gone");
+    this.#place(servers);
+    keep(this.#mesh, pairs(servers), ([a, b]) => `${a.id}-${b.id}`, () => svg("line"), (line, [a, b]) => this.#line(line, a.id, b.id));
+    keep(this.#servers, servers, (s) => s.id, (s) => makeServer(s, this.on.server), (element, s) => {
+      element.style.transform = `translate(${this.#places.get(s.id).x}px, ${this.#places.get(s.id).y}px)`;
+      updateServer(element, s, frame, this.#radius, this.#places.get(s.id));
+    });
+    keep(this.#links, frame.links.filter((l) => this.#places.has(l.from) && this.#places.has(l.to)),
+      (l) => `${l.from}>${l.to}`, makeLink, (element, l) => this.#updateLink(element, l));
+    this.#follow(frame);
+  }
+
+  // follow begins and ends the flights of messages.
+  #follow(frame) {
+    const here = new Set();
+    for (const m of frame.messages) {
+      here.add(m.number);
+      const flight = this.#flights.get(m.number);
+      if (flight && !flight.leaves) flight.message = m;
+      else this.#begin(m);
+    }
+    const dropping = /^(drop|crash)/.test(frame.scenario?.lines[frame.scenario.line] ?? "");
+    for (const [number, flight] of this.#flights) {
+      if (here.has(number) || flight.leaves) continue;
+      flight.leaves = performance.now();
+      const early = flight.message.due > flight.message.sent && flight.message.due > frame.time + 0.001;
+      flight.lost = dropping || (early && flight.message.sent <= frame.time);
+      set(flight.element, "data-lost", flight.lost);
+      flight.from = flight.at;
+    }
+  }
+
+  #begin(m) {
+    this.#flights.get(m.number)?.element.remove();
+    const element = svg("g", { class: "message", tabindex: -1, role: "button", "data-number": m.number, "aria-label": m.text },
+      svg("circle", { r: 18, class: "target" }), drawSign(m));
+    element.addEventListener("click", () => this.on.message(m.number, element));
+    element.addEventListener("keydown", (event) => { if (event.key === "Enter") this.on.message(m.number, element); });
+    for (const [name, what] of [["pointerenter", m], ["focus", m], ["pointerleave", null], ["blur", null]]) {
+      element.addEventListener(name, () => this.on.hover(what && (this.#flights.get(m.number)?.message ?? m), element));
+    }
+    this.#messages.append(element);
+    this.#flights.set(m.number, { message: m, element, at: 0, leaves: 0 });
+  }
+
+  // draw moves the messages to where they are at the time now, in milliseconds of
+  // the run; passed is how many of ours have gone by since the last time.
+  draw(now, passed) {
+    const queues = new Map(); // how many wait on a link
+    for (const [number, flight] of this.#flights) {
+      const { message: m, element } = flight;
+      if (flight.leaves) {
+        const share = (performance.now() - flight.leaves) / FAREWELL;
+        if (share >= 1 || !this.#places.has(m.from) || !this.#places.has(m.to)) {
+          element.remove();
+          this.#flights.delete(number);
+          continue;
+        }
+        if (!flight.lost) flight.at = flight.from + (1 - flight.from) * share;
+        element.style.opacity = flight.lost ? 1 - share : Math.min(1, 2 - 2 * share);
+      } else {
+        flight.at = this.#progress(flight, now, passed, queues);
+      }
+      this.#move(flight);
+    }
+  }
+
+  #progress(flight, now, passed, queues) {
+    const m = flight.message;
+    if (m.due > m.sent) return Math.max(0, Math.min(1, (now - m.sent) / (m.due - m.sent)));
+    const link = `${m.from}>${m.to}`;
+    const before = queues.get(link) ?? 0; // a script's messages wait in a row
+    queues.set(link, before + 1);
+    const goal = Math.max(0.12, 0.6 - 0.16 * before);
+    return flight.at + (goal - flight.at) * (1 - Math.exp(-passed / 120));
+  }
+
+  #move({ message: m, element, at }) {
+    const a = this.#places.get(m.from), b = this.#places.get(m.to);
+    set(element, "hidden", !a || !b);
+    if (!a || !b) return;
+    const { x, y } = along(a, b, this.#radius + 10, at);
+    element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+  }
+
+  // element of the server id, or of the message number, if there is one.
+  server(id) { return this.#servers.querySelector(`[data-key="${CSS.escape(id)}"]`); }
+  messages() { return [...this.#flights.values()].filter((f) => !f.leaves).map((f) => f.element); }
+
+  #place(servers) {
+    const { clientWidth: width, clientHeight: height } = this.#svg.parentElement;
+    const w = Math.max(width, 200), h = Math.max(height, 200);
+    set(this.#svg, "viewBox", `0 0 ${w} ${h}`);
+    this.#radius = Math.max(25, Math.min(42, Math.min(w, h) * 0.085 * (servers.length > 5 ? 0.85 : 1)));
+    const ry = h / 2 - this.#radius - 38, rx = Math.min(w / 2 - this.#radius - 34, ry * 1.3);
+    this.#places = new Map(servers.map((s, i) => {
+      const angle = ((i / servers.length) - 0.25) * 2 * Math.PI + (servers.length === 2 ? -Math.PI / 2 : 0);
+      return [s.id, { x: w / 2 + rx * Math.cos(angle), y: h / 2 + 4 + ry * Math.sin(angle), angle }];
+    }));
+  }
+
+  #line(line, from, to) {
+    const a = this.#places.get(from), b = this.#places.get(to);
+    for (const [name, value] of [["x1", a.x], ["y1", a.y], ["x2", b.x], ["y2", b.y]]) set(line, name, value.toFixed(1));
+  }
+
+  #updateLink(group, link) {
+    const a = this.#places.get(link.from), b = this.#places.get(link.to);
+    const start = along(a, b, this.#radius + 10, 0), end = along(a, b, this.#radius + 10, 1);
+    const [line, sign] = group.children;
+    set(group, "data-cut", link.cut);
+    for (const [name, value] of [["x1", start.x], ["y1", start.y], ["x2", end.x], ["y2", end.y]]) set(line, name, value.toFixed(1));
+    const at = along(a, b, this.#radius + 10, 0.38);
+    set(sign, "transform", `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)})`);
+    write(sign, link.cut ? "✕" : `+${Math.round(link.slow)} ms`);
+  }
+}
+
+function makeLink(link) {
+  const words = `from ${link.from} to ${link.to}`;
+  return svg("g", { class: "link", "aria-label": words }, svg("line"), svg("text", { dy: "0.35em" }));
+}
+
+// along is a point between a and b, at from 0 to 1, to the right of the way, so
+// that those who meet do not cover each other.
+function along(a, b, margin, at) {
+  const dx = b.x - a.x, dy = b.y - a.y, length = Math.hypot(dx, dy) || 1;
+  const d = margin + at * (length - 2 * margin);
+  return { x: a.x + (dx * d - dy * 9) / length, y: a.y + (dy * d + dx * 9) / length };
+}
+
+function pairs(servers) {
+  return servers.flatMap((a, i) => servers.slice(i + 1).map((b) => [a, b]));
+}

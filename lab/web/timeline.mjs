@@ -1,0 +1,65 @@
+// The slider: the whole run as a line, with marks for what stands out.
+import { el, set, keep, write } from "./common/dom.mjs";
+
+const SIGNS = { leader: "★", crash: "✕", restart: "↺", config: "◇", snapshot: "▣", command: "▾", violation: "!" };
+
+export class Timeline {
+  #slider = document.getElementById("slider"); #marks = document.getElementById("marks");
+  #moment = document.getElementById("moment"); #known = []; #asked = -1; #end = 1; #held = false;
+
+  constructor(seek) {
+    let wanted = null, going = false;
+    this.#slider.addEventListener("input", async () => {
+      wanted = Number(this.#slider.value);
+      this.#held = true;
+      if (going) return;
+      going = true; // one question at a time, and always the latest
+      while (wanted !== null) {
+        const to = wanted;
+        wanted = null;
+        await seek(to);
+      }
+      going = false;
+      this.#held = false;
+    });
+  }
+
+  show(frame) {
+    const script = frame.scenario != null;
+    this.#end = Math.max(frame.furthest.time, script ? 1 : 400);
+    set(this.#slider, "max", this.#end);
+    if (!this.#held) this.#slider.value = frame.time;
+    this.#slider.style.setProperty("--played", `${(100 * frame.time) / this.#end}%`);
+    this.#slider.style.setProperty("--known", `${(100 * frame.furthest.time) / this.#end}%`);
+    const moment = script ? `step ${frame.event}` : `${(frame.time / 1000).toFixed(3)} s`;
+    write(this.#moment, moment);
+    set(this.#slider, "aria-valuetext", `${moment}, event ${frame.event}`);
+    set(this.#moment, "title", `event ${frame.event} of ${frame.furthest.event}`);
+    this.#drawMarks();
+  }
+
+  // ask fetches the marks, if the run has grown.
+  async ask(engine, frame, force) {
+    if (!force && this.#asked === frame.furthest.event) return;
+    this.#asked = frame.furthest.event;
+    const { marks } = await engine.call("marks");
+    this.#known = marks;
+    this.#drawMarks();
+  }
+
+  #drawMarks() {
+    const shown = thin(this.#known, this.#end);
+    keep(this.#marks, shown, (m) => `${m.event} ${m.kind} ${m.text}`, (m) => el("span", { "data-kind": m.kind, title: m.text }, SIGNS[m.kind] ?? "·"),
+      (mark, m) => { mark.style.insetInlineStart = `${(100 * m.time) / this.#end}%`; });
+  }
+}
+
+// thin leaves out marks that would cover each other; a violation is never left out.
+function thin(marks, end) {
+  let last = -1;
+  return marks.filter((m) => {
+    if (m.kind !== "violation" && (m.time - last) / end < 0.008) return false;
+    last = m.time;
+    return true;
+  });
+}

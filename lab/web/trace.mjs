@@ -1,0 +1,54 @@
+// Why: the sentences that the servers say, with the sections of the paper that the
+// function cites which said it, and the function itself on a click.
+import { el } from "./common/dom.mjs";
+import { termColour } from "./common/terms.mjs";
+
+const KEPT = 200; // sentences
+
+export class Trace {
+  #list; #functions; #upto = 0; #engine;
+
+  constructor(list, engine, functions) {
+    this.#list = list;
+    this.#engine = engine;
+    this.#functions = functions;
+  }
+
+  set engine(engine) { this.#engine = engine; }
+
+  // show adds what was said; after a jump it asks for what was said before.
+  async show(frame, jumped) {
+    if (jumped || frame.event < this.#upto) {
+      this.#upto = frame.event;
+      const { said } = await this.#engine.call("said", { from: 0, to: frame.event, limit: 60 });
+      if (this.#upto !== frame.event) return; // another jump was faster
+      this.#list.replaceChildren(...said.map((s) => this.#line(s, frame)));
+    } else if (frame.event > this.#upto) {
+      this.#upto = frame.event;
+      this.#list.append(...frame.said.map((s) => this.#line(s, frame)));
+      while (this.#list.children.length > KEPT) this.#list.firstElementChild.remove();
+    } else {
+      return;
+    }
+    this.#list.scrollTop = this.#list.scrollHeight;
+  }
+
+  #line(s, frame) {
+    const term = frame.servers.find((server) => server.id === s.server)?.term ?? 0;
+    return el("li", { "data-kind": s.kind, "data-event": s.event },
+      el("span", { class: "when" }, frame.scenario ? s.event : `${Math.round(s.time)} ms`),
+      s.server && el("b", { "data-term": termColour(term) }, s.server),
+      el("span", { class: "words" }, s.text),
+      s.sections.map((section) => el("cite", { title: section.startsWith("thesis") ? "Ongaro's dissertation" : "the paper" }, section)),
+      s.function && el("button", { class: "source", onclick: () => this.#source(s), title: `${s.file}:${s.line}` }, s.function.replace(/^Raft\./, "")));
+  }
+
+  #source(sentence) {
+    const f = this.#functions[sentence.function];
+    const dialog = document.getElementById("source-dialog");
+    dialog.querySelector("h2").textContent = sentence.function;
+    dialog.querySelector("#source-place").textContent = `${sentence.file}, line ${sentence.line}`;
+    dialog.querySelector("pre").textContent = f?.text ?? "The source is not here.";
+    dialog.showModal();
+  }
+}

@@ -1,0 +1,31 @@
+// A thread of its own for one engine, so that a long replay never stops the
+// picture. It starts the WebAssembly whose URL it is first sent; then a message
+// {id, request} is answered by {id, answer}. Both are text: see PROTOCOL.md.
+import "./wasm_exec.js"; // defines Go
+
+const ready = new Promise((resolve) => { globalThis.kvorumReady = resolve; });
+
+async function start(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
+  const bytes = response.body.pipeThrough(new DecompressionStream("gzip"));
+  const go = new globalThis.Go();
+  const program = await WebAssembly.instantiate(await new Response(bytes).arrayBuffer(), go.importObject);
+  go.run(program.instance);
+  await ready;
+}
+
+let started;
+
+onmessage = async ({ data }) => {
+  if (data.url) {
+    started = start(data.url);
+    return;
+  }
+  try {
+    await started;
+    postMessage({ id: data.id, answer: globalThis.kvorum(data.request) });
+  } catch (error) {
+    postMessage({ id: data.id, answer: JSON.stringify({ error: `the engine: ${error.message}` }) });
+  }
+};
