@@ -1,0 +1,175 @@
+package browser
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// Expressions that are true or tell something of the lab's page.
+const (
+	ready     = `document.body?.dataset.ready !== undefined`
+	hasLeader = `document.querySelector('.server[data-role="leader"]:not([data-process="down"])') !== null`
+	leader    = `document.querySelector('.server[data-role="leader"]:not([data-process="down"])').dataset.key`
+	moment    = `Number(document.querySelector("#slider").value)`
+	playing   = `"playing" in document.body.dataset`
+	isRed     = `document.querySelector('#properties [data-holds="false"]') !== null || !document.querySelector("#violation").hidden`
+)
+
+// openLab shows the run that the link says, once the page is ready.
+func openLab(t *testing.T, link string, how look) *page {
+	t.Helper()
+	at := serveLab(t)
+	at.Fragment = link
+	p := open(t, at.String(), how)
+	p.until(ready)
+	return p
+}
+
+func TestAnElectionACrashAndTheNextElection(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=1&servers=5", desk)
+	p.until(hasLeader)
+	first := ask[string](p, leader)
+	p.say("crash " + first)
+	p.until(fmt.Sprintf(`document.querySelector('.server[data-key=%q]').dataset.process === "down"`, first))
+	p.until(hasLeader)
+	if second := ask[string](p, leader); second == first {
+		t.Fatalf("%s leads, and is down", second)
+	}
+	p.say("set colour blue")
+	p.until(`document.querySelector("#state").innerText.includes("blue")`)
+	if ask[bool](p, isRed) {
+		t.Errorf("a property fell: %s", p.text("#violation"))
+	}
+}
+
+func TestTheSliderGoesBackAndForthOverTheSameRun(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=2&servers=3", desk)
+	p.until(hasLeader)
+	p.keys(" ")
+	p.until("!(" + playing + ")")
+	const stage = `[...document.querySelectorAll(".server")].map((s) => s.getAttribute("aria-label")).join("; ")`
+	end, before := ask[float64](p, moment), ask[string](p, stage)
+	slide := func(to float64) {
+		ask[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector("#slider"); s.value = %v; return s.dispatchEvent(new Event("input")); })()`, to))
+		p.until(fmt.Sprintf("Math.abs(%s - %v) < 30", moment, to))
+	}
+	slide(0)
+	p.until("!(" + hasLeader + ")")
+	slide(end)
+	p.until(hasLeader)
+	p.keys(kb.End)
+	p.until(fmt.Sprintf("%s === %q", stage, before))
+}
+
+// TestEveryStoryPlaysToItsEnd plays the scripts of raft/testdata.
+func TestEveryStoryPlaysToItsEnd(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=1&at=1", desk)
+	stories := ask[[]string](p, `[...document.querySelectorAll("[data-scenario]")].map((b) => b.dataset.scenario)`)
+	if len(stories) < 15 {
+		t.Errorf("%d stories, want at least 15", len(stories))
+	}
+	for _, story := range stories {
+		ask[bool](p, fmt.Sprintf(`(document.querySelector('[data-scenario=%q]').click(), true)`, story))
+		p.until(fmt.Sprintf(`location.hash.includes("scenario=%s")`, story))
+		ask[bool](p, `(() => { const s = document.querySelector("#speed"); s.value = s.options[s.options.length - 1].value; return s.dispatchEvent(new Event("change")); })()`)
+		p.until("!(" + playing + ") && !document.querySelector('#caption').hidden")
+		if blocks := p.text("#caption .blocks span"); !isLast(blocks) {
+			t.Errorf("%s stopped in block %s", story, blocks)
+		}
+		if ask[bool](p, isRed) {
+			t.Errorf("%s: a property fell: %s", story, p.text("#violation"))
+		}
+	}
+}
+
+// isLast tells "6 of 6" from "2 of 6".
+func isLast(blocks string) bool {
+	at, of, _ := strings.Cut(blocks, " of ")
+	return at == of
+}
+
+func TestABrokenRuleShowsRed(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=1&at=1", desk)
+	p.keys("b")
+	p.until(`document.querySelector("#break-dialog").open`)
+	p.click(`[data-mutation="commit-an-old-term-by-counting"]`)
+	p.until(`document.querySelectorAll("main > .run").length === 2`)
+	p.until(isRed)
+	if !ask[bool](p, `document.querySelectorAll("main > .run")[0].dataset.broken === undefined`) {
+		t.Error("the run with the rule is red too")
+	}
+	p.click(`[data-to="end"]`)
+	p.until(`document.querySelectorAll("main > .run").length === 1`)
+	p.until("!(" + isRed + ")")
+}
+
+func TestAPhoneShowsEverythingInItsWidth(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=1&servers=5", look{width: 360, height: 740, scale: 2})
+	p.until(hasLeader)
+	const wide = `[...document.querySelectorAll("body > *, main > *, .card")].filter((e) => e.checkVisibility() && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.id || e.className).join()`
+	if out := ask[string](p, wide); out != "" {
+		t.Errorf("wider than the screen: %s", out)
+	}
+	if width := ask[int](p, "document.documentElement.scrollWidth"); width > 360 {
+		t.Errorf("the page is %d pixels wide, on a screen of 360", width)
+	}
+}
+
+// TestTheKeyboardAlone does without a mouse what one does with it.
+func TestTheKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=3&servers=3", desk)
+	p.until(hasLeader)
+	p.keys(" ")
+	p.until("!(" + playing + ")")
+	at := ask[float64](p, moment)
+	p.keys(kb.ArrowLeft)
+	p.until(fmt.Sprintf("%s < %v", moment, at))
+	p.keys(kb.ArrowRight)
+	p.until(fmt.Sprintf("%s >= %v", moment, at))
+
+	p.keys("1") // the card of n1, whose first button has the focus
+	p.until(`!document.querySelector("#inspector").hidden && document.querySelector("#inspector").contains(document.activeElement)`)
+	for !ask[bool](p, `document.activeElement.dataset.line === "crash n1"`) {
+		p.keys(kb.Tab)
+	}
+	p.keys(kb.Enter)
+	p.until(`document.querySelector('.server[data-key="n1"]').dataset.process === "down"`)
+	p.keys(kb.Escape)
+	p.until(`document.querySelector("#inspector").hidden`)
+
+	p.keys("/", "res", kb.Tab)
+	p.until(`document.querySelector("#line").value.startsWith("res")`)
+	ask[bool](p, `(document.querySelector("#line").value = "", true)`)
+	p.keys("restart n1", kb.Enter)
+	p.until(`document.querySelector('.server[data-key="n1"]').dataset.process === "up"`)
+	p.keys(kb.ArrowUp)
+	p.until(`document.querySelector("#line").value === "restart n1"`)
+	p.keys(kb.Escape, "?")
+	p.until(`document.querySelector("#keys-dialog").open`)
+}
+
+func TestALinkIsARun(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=5&servers=3", desk)
+	p.until(hasLeader)
+	p.keys(" ")
+	p.say("set x 1")
+	p.keys(kb.Escape)
+	const picture = `document.querySelector(".logs table").innerText + document.querySelector("#moment").innerText`
+	p.until(`location.hash.includes("do=")`)
+	want, link := ask[string](p, picture), ask[string](p, "location.href")
+	again := open(t, link, desk)
+	again.until(ready)
+	if got := ask[string](again, picture); got != want {
+		t.Errorf("the link %s shows\n%s\nwant\n%s", link, got, want)
+	}
+}
