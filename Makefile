@@ -14,7 +14,7 @@ ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|F
 
 # The linters and the protobuf compiler are pinned in their own module, so that
 # a program that imports kvorum does not depend on them.
-STATICCHECK = go tool -modfile=tools/go.mod staticcheck
+STATICCHECK = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
 .PHONY: help build run test race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover load clean
 
@@ -29,6 +29,7 @@ run: build ## three servers on this machine, data in ./kvorum-demo (until Ctrl-C
 
 test: ## every test (2 min)
 	go test ./...
+	cd bench && go test ./...
 
 race: ## the tests of everything with goroutines, under the race detector (90 s)
 	go test -race $(CONCURRENT)
@@ -45,12 +46,13 @@ corruption: ## damage every part of a server's folder, and cut the power before 
 snapshots: ## send a state of 1 GiB in little memory, and 2 MiB over a line of 256 kbit/s that heartbeats need, too (Linux, root; 3 min)
 	go test -count=1 -v -timeout 30m -run 'LargeState|SlowLink|UnpacedSnapshot' ./linearizability -slow
 
-lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (17 s)
+lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (20 s)
 	@files=$$(gofmt -l .) && test -z "$$files" || { echo "not formatted, run gofmt -w on:" $$files; exit 1; }
 	go vet ./...
 	go vet -tags strace ./cmd/kvorum
 	$(STATICCHECK) -tags strace ./...
 	go mod tidy -diff
+	cd bench && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
 	proto/generate.sh --check
 	@! git grep -nIE '(^|[^[:alnum:]_.])/(work|root|home)/' || { echo "a path of somebody's machine, above"; exit 1; }
 
