@@ -79,7 +79,7 @@ export class Inspector {
       el("header", { "data-term": termColour(m.term) }, el("h2", {}, m.type), el("p", {}, `${m.from} → ${m.to}, term ${m.term}`), this.#closer()),
       fieldsOf(m),
       !frame.scenario && el("div", { class: "row" },
-        this.#button("Deliver now", `deliver ${k}`), this.#button("Drop", `drop ${k}`), this.#button("Delay", `delay ${k} 50`),
+        this.#button("Deliver now", `deliver ${k}`), this.#button("Drop", `drop ${k}`), this.#button("Delay", `delay ${k} 100`),
         this.#button("Duplicate", `duplicate ${k}`), this.#button("Let the next overtake", `reorder ${k}`)),
     ].filter(Boolean);
   }

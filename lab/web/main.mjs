@@ -28,6 +28,7 @@ const actions = {
   message: (number, element) => { player.play(false); inspector.message(number, element); },
   hover: (message) => { pointed = message; showTip(); },
   split: (groups) => say(`split ${groups.map((g) => g.join(" ")).join(" | ")}`),
+  heal: () => say("heal"),
   fits: (columns) => { Promise.all(player.engines.map((e) => e.call("window", { lo: columns, hi: 0 }))).catch(() => {}); },
 };
 const views = [new View(actions)];
@@ -73,7 +74,6 @@ function keepLink(now) {
 
 function draw(now, passed) {
   views.forEach((view) => view.draw(now, passed));
-  write(views[0].clock, player.script ? "" : `${now.toFixed(1)} ms`);
 }
 
 function state() {
@@ -104,7 +104,7 @@ async function say(line) {
 async function begin(to, go = true) {
   comparison.end();
   inspector.close(false);
-  player.speed = 0.02;
+  player.setSpeed();
   if (await player.jump("open", { link: to })) player.play(go);
 }
 
@@ -120,8 +120,7 @@ async function toBlock(block) {
 
 function faster(by) {
   const at = SPEEDS.indexOf(player.speed);
-  player.speed = SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + by))];
-  state();
+  player.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + by))]);
 }
 
 function showTip() {
@@ -138,7 +137,7 @@ function nextMessage(by) {
 }
 
 $("speed").append(...SPEEDS.map((s) => el("option", { value: s }, s < 1 ? `1/${Math.round(1 / s)}` : `${s}`)));
-$("speed").addEventListener("change", () => { player.speed = Number($("speed").value); });
+$("speed").addEventListener("change", () => { player.setSpeed(Number($("speed").value)); });
 $("start").addEventListener("click", () => player.jump("seek", { event: 0 }));
 $("back").addEventListener("click", () => player.jump("step", { n: -1 }));
 $("step").addEventListener("click", () => player.jump("step", { n: 1 }));

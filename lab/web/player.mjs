@@ -1,13 +1,15 @@
 // Player moves a run through time: it asks engines, one question at a time, and
 // shows what they answer. Two engines, of two runs side by side, get every
 // question at once.
-export const SPEEDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 4];
+export const SPEEDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1, 5];
+const NORMAL = 0.05; // milliseconds of the run in one of ours
+const DULL = 6; // times faster, while no message is on its way
 const STEPS = 1.4; // of a script in a second, at normal speed
 const READING = 22; // milliseconds that a letter of a caption takes to read
 
 export class Player {
   playing = false;
-  speed = 0.02; // milliseconds of the run in one of ours
+  speed = NORMAL;
   now = 0;      // the time that is shown, in milliseconds of the run
   frames = [];
   #busy = null; #last = 0; #hold = 0;
@@ -25,7 +27,13 @@ export class Player {
 
   // pace is how many milliseconds of the run pass in one of ours; a script's unit
   // is a step.
-  get pace() { return this.script ? (STEPS / 1000) * (this.speed / 0.02) : this.speed; }
+  get pace() {
+    if (this.script) return (STEPS / 1000) * (this.speed / NORMAL);
+    return this.frames.every((f) => f.messages.length === 0) ? this.speed * DULL : this.speed;
+  }
+
+  // setSpeed; without a speed, the normal one.
+  setSpeed(speed = NORMAL) { this.speed = speed; this.on.state(); }
 
   play(on = !this.playing) {
     if (on && this.over) return;
@@ -46,7 +54,7 @@ export class Player {
     this.frames = answers.map((a) => a.frame);
     if (jumped) this.now = Math.max(...this.frames.map((f) => f.time));
     if (this.script && this.frame.scenario.block !== block) {
-      this.#hold = Math.min(7000, Math.max(1200, READING * this.frame.scenario.text.length)) * Math.min(1, 0.02 / this.speed);
+      this.#hold = Math.min(7000, Math.max(1200, READING * this.frame.scenario.text.length)) * Math.min(1, NORMAL / this.speed);
     }
     this.on.show(this.frames, answers[0].link, jumped);
     if (this.playing && this.over) this.play(false);

@@ -7,13 +7,14 @@ import { fieldsOf } from "./inspector.mjs";
 export class View {
   #tip = el("div", { class: "tip", role: "tooltip", hidden: true });
 
-  // actions are those of Stage, and fits of Logs.
+  // actions are those of Stage and Logs, and heal, which mends all links.
   constructor(actions) {
     const template = document.getElementById("run");
     this.root = template.content.cloneNode(true).firstElementChild;
     const last = [...document.querySelectorAll("main > .run")].at(-1) ?? template;
     last.after(this.root);
-    this.clock = this.root.querySelector(".clock");
+    this.heal = this.root.querySelector(".heal");
+    this.heal.addEventListener("click", actions.heal);
     this.stage = new Stage(this.root.querySelector("svg"), actions);
     this.logs = new Logs(this.root.querySelector(".table"), actions.fits);
     this.root.querySelector(".stage").append(this.#tip);
@@ -28,6 +29,7 @@ export class View {
   show(frame) {
     this.stage.show(frame);
     this.logs.show(frame);
+    set(this.heal, "hidden", frame.links.length === 0 || frame.scenario != null);
     set(this.root, "data-broken", frame.violation != null);
   }
 
