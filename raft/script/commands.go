@@ -1,0 +1,232 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kvorum/raft"
+)
+
+// Do performs one command. An error is the script's mistake; what a server
+// answers to a client is output.
+func (s *Stage) Do(line string) error {
+	words := strings.Fields(line)
+	if len(words) == 0 || words[0][0] == '#' {
+		return nil
+	}
+	if err := s.do(words[0], words[1:]); err != nil {
+		return err
+	}
+	s.step()
+	return nil
+}
+
+func (s *Stage) do(command string, args []string) error {
+	switch command {
+	case "cluster":
+		return s.cluster(args)
+	case "show":
+		s.reasons, s.messages = slices.Contains(args, "reasons"), slices.Contains(args, "messages")
+		return nil
+	case "deliver", "drop", "duplicate":
+		f, err := parseFilter(args)
+		if err != nil {
+			return err
+		}
+		return s.move(command, f)
+	case "mark":
+		s.marked = s.copy()
+		return nil
+	case "rewind":
+		if s.marked == nil {
+			return errors.New("nothing is marked")
+		}
+		s.world = *s.marked.copy()
+		return nil
+	case "logs":
+		s.drawLogs()
+		return nil
+	case "network":
+		for _, m := range s.net {
+			s.printf("%v\n", m.Message)
+		}
+		return nil
+	}
+	if len(args) == 0 {
+		return errors.New("which server?")
+	}
+	return s.doOne(command, raft.ServerID(args[0]), args[1:])
+}
+
+// doOne performs a command about the server id, which need not be running.
+func (s *Stage) doOne(command string, id raft.ServerID, args []string) error {
+	if command == "server" {
+		s.disks[id] = &disk{}
+		s.start(id)
+		return nil
+	}
+	if s.disks[id] == nil {
+		return fmt.Errorf("there is no server %s", id)
+	}
+	switch command {
+	case "disk":
+		return s.replaceDisk(id, args)
+	case "restart":
+		s.start(id)
+		return nil
+	}
+	r := s.servers[id]
+	if r == nil {
+		return fmt.Errorf("%s is not running", id)
+	}
+	return s.doServer(command, id, r, args)
+}
+
+// doServer performs a command that is an input to the server id, and then what
+// the server asks for.
+func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []string) error {
+	switch command {
+	case "crash":
+		delete(s.servers, id)
+		*s.disks[id] = disk{Saved: s.disks[id].Saved}
+		return nil
+	case "hold":
+		s.disks[id].held = true
+		return nil
+	case "gather":
+		s.disks[id].gathering = true
+		return nil
+	case "status":
+		s.printStatus(r.Status())
+		return nil
+	case "elect":
+		return s.elect(id, r, args)
+	case "compact":
+		return s.compact(id, r, args)
+	case "tick":
+		return s.tick(id, r, args)
+	case "persist":
+		s.disks[id].held = false
+	case "perform":
+		s.disks[id].gathering = false
+	case "heartbeat":
+		for range heartbeatTicks {
+			r.Tick()
+		}
+	case "propose":
+		for _, x := range args {
+			_, err := r.Propose([]byte(x))
+			s.answer(id, err)
+		}
+	case "read":
+		s.readID++
+		s.answer(id, r.ReadIndex(s.readID))
+	case "suspect":
+		r.Suspect(raft.ServerID(strings.Join(args, "")))
+	case "transfer":
+		s.answer(id, r.TransferLeadership(raft.ServerID(strings.Join(args, ""))))
+	case "config":
+		voters, learners := args, []string(nil)
+		if i := slices.Index(args, "learners"); i >= 0 {
+			voters, learners = args[:i], args[i+1:]
+		}
+		_, err := r.ProposeConfig(serverIDs(voters), serverIDs(learners))
+		s.answer(id, err)
+	default:
+		return errors.New("no such command")
+	}
+	s.perform(id)
+	return nil
+}
+
+func (s *Stage) cluster(args []string) error {
+	if len(args) == 0 {
+		return errors.New("which servers?")
+	}
+	if n, is := strings.CutPrefix(args[len(args)-1], "append="); is {
+		entries, err := strconv.Atoi(n)
+		if err != nil {
+			return err
+		}
+		s.maxAppend, args = entries, args[:len(args)-1]
+	}
+	s.world = newWorld()
+	for _, id := range serverIDs(args) {
+		s.disks[id] = &disk{Saved: raft.Bootstrap(serverIDs(args)...)}
+		s.start(id)
+	}
+	return nil
+}
+
+func (s *Stage) replaceDisk(id raft.ServerID, args []string) error {
+	d := s.disks[id]
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		switch key {
+		case "term":
+			n, _ := strconv.Atoi(value)
+			d.HardState = raft.HardState{CurrentTerm: raft.Term(n)}
+		case "log":
+			d.Entries = nil
+			for i, term := range strings.Split(value, ".") {
+				n, err := strconv.Atoi(term)
+				if err != nil {
+					return err
+				}
+				d.Entries = append(d.Entries, raft.Entry{EntryID: raft.EntryID{Index: raft.Index(i + 1), Term: raft.Term(n)}})
+			}
+		default:
+			return fmt.Errorf("what is %s?", key)
+		}
+	}
+	s.figure3 = newFigure3() // the scene is set by hand
+	s.start(id)
+	return nil
+}
+
+func (s *Stage) tick(id raft.ServerID, r *raft.Raft, args []string) error {
+	n := 1
+	if len(args) > 0 {
+		var err error
+		if n, err = strconv.Atoi(args[0]); err != nil {
+			return fmt.Errorf("how many ticks are %s?", args[0])
+		}
+	}
+	for range n {
+		r.Tick()
+		s.perform(id)
+		s.step()
+	}
+	return nil
+}
+
+func (s *Stage) compact(id raft.ServerID, r *raft.Raft, args []string) error {
+	var upto, keep raft.Index
+	if _, err := fmt.Sscanf(strings.Join(args, " "), "upto %d keep %d", &upto, &keep); err != nil {
+		return err
+	}
+	meta := raft.SnapshotMeta{LastIncludedIndex: upto, Config: r.Status().Snapshot.Config}
+	for _, e := range s.disks[id].log {
+		if e.Index == upto {
+			meta.LastIncludedTerm = e.Term
+		}
+		if e.Index <= upto && e.Config != nil {
+			meta.Config = *e.Config
+		}
+	}
+	s.disks[id].Snapshot = meta
+	r.Compact(meta, keep, math.MaxInt)
+	s.perform(id)
+	return nil
+}
+
+func serverIDs(words []string) (ids []raft.ServerID) {
+	for _, w := range words {
+		ids = append(ids, raft.ServerID(w))
+	}
+	return ids
+}

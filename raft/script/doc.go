@@ -1,0 +1,23 @@
+// Package script plays the stories of raft/testdata: the figures of the paper, the
+// sections of the dissertation and incidents of other implementations, each a text
+// of commands, with what happened after each of its blocks. The test of package
+// raft plays them to see that it still does, and the lab to show it.
+//
+// A script is blocks of commands, each followed by a line of dashes and what
+// happened; a # begins a comment. All servers share one network, whose messages
+// wait to be delivered. A disk answers at once unless it is held.
+//
+//	cluster S1 S2 ... [append=N]   new servers, all voters; N entries per AppendEntries
+//	server S4                      one more, which knows nobody
+//	disk S1 term=N log=T.T.T       restart with these terms in the log
+//	show reasons messages | nothing
+//	elect S1 with S2 S3            no leader is heard; S1 times out; votes among these
+//	tick S1 [N]      heartbeat S1
+//	propose S1 x y   read S1       transfer S1 [S2]
+//	config S1 S2 S3 [learners S4]   suspect S2 S1   S2 is told that S1 is gone
+//	compact S1 upto N keep M
+//	deliver|drop|duplicate [N] [Kind ...] [S1->S2 ...] [among S1 S2 ...]
+//	hold S1    persist S1    crash S1    restart S1
+//	gather S1  perform S1        inputs in between are recorded, and decided together
+//	mark       rewind        logs        status S1      network
+package script

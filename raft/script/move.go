@@ -1,0 +1,86 @@
+package script
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"kvorum/raft"
+)
+
+var messageKinds = []string{
+	"RequestVote", "RequestVoteResponse", "RequestPreVote", "RequestPreVoteResponse", "AppendEntries",
+	"AppendEntriesResponse", "InstallSnapshot", "ReadIndexRequest", "ReadIndexResponse", "TimeoutNow",
+}
+
+func kind(m raft.Message) string { return strings.TrimPrefix(fmt.Sprintf("%T", m.Body), "raft.") }
+
+// filter picks messages. An empty field picks all.
+type filter struct {
+	count int // at most so many
+	kinds []string
+	links []string // S1->S2
+	among []raft.ServerID
+}
+
+func parseFilter(args []string) (f filter, err error) {
+	for i, arg := range args {
+		n, notNumber := strconv.Atoi(arg)
+		switch {
+		case notNumber == nil:
+			f.count = n
+		case strings.Contains(arg, "->"):
+			f.links = append(f.links, arg)
+		case arg == "among":
+			f.among = serverIDs(args[i+1:])
+			return f, nil
+		case slices.Contains(messageKinds, arg):
+			f.kinds = append(f.kinds, arg)
+		default:
+			return f, fmt.Errorf("no such kind of message: %s", arg)
+		}
+	}
+	return f, nil
+}
+
+func (f filter) picks(m Letter) bool {
+	return (len(f.kinds) == 0 || slices.Contains(f.kinds, kind(m.Message))) &&
+		(len(f.links) == 0 || slices.Contains(f.links, fmt.Sprintf("%s->%s", m.From, m.To))) &&
+		(f.among == nil || slices.Contains(f.among, m.From) && slices.Contains(f.among, m.To))
+}
+
+// move delivers, drops or duplicates the messages that f picks. Delivery goes
+// on with the messages that it causes, the others stay where they are.
+func (s *Stage) move(how string, f filter) error {
+	if how == "duplicate" {
+		for _, m := range s.net {
+			if f.picks(m) {
+				s.send([]raft.Message{m.Message})
+			}
+		}
+		return nil
+	}
+	for n := 0; f.count == 0 || n < f.count; n++ {
+		i := slices.IndexFunc(s.net, f.picks)
+		if i < 0 {
+			return nil
+		}
+		m := s.net[i]
+		s.net = slices.Delete(s.net, i, i+1)
+		if how == "deliver" {
+			s.deliver(m.Message)
+		}
+		// A snapshot's transport tells the sender how it ended.
+		if sender := s.servers[m.From]; kind(m.Message) == "InstallSnapshot" && sender != nil {
+			sender.SnapshotDone(m.To)
+			s.perform(m.From)
+		}
+		if n > 1000 {
+			return errors.New("the servers do not stop talking")
+		}
+		s.step()
+	}
+	return nil
+}

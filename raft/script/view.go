@@ -1,0 +1,62 @@
+package script
+
+import (
+	"slices"
+
+	"kvorum/raft"
+)
+
+// View is one server, as it is. Of one that is down it is what would start.
+type View struct {
+	ID        raft.ServerID
+	Running   bool
+	Held      bool // its disk does not answer
+	Gathering bool // it takes inputs, and is not asked for effects
+	Status    raft.Status
+	Log       []raft.Entry    // from FirstIndex on
+	Votes     []raft.ServerID // of a candidate or pre-candidate: who said yes, itself included
+	Applied   []raft.Entry    // since it started
+}
+
+// Servers returns all servers, in the order of their names.
+func (s *Stage) Servers() []View {
+	var all []View
+	for _, id := range s.ids() {
+		r, d := s.servers[id], s.disks[id]
+		v := View{ID: id, Running: r != nil, Held: d.held, Gathering: d.gathering, Log: d.log, Applied: d.applied}
+		if r == nil {
+			r = raft.New(raft.Config{ID: id, ElectionTicks: electionTicks}, d.Saved)
+			v.Log = d.Entries
+		} else if d.gathering { // what it would hand out
+			v.Log = after(d.log, r.Clone().Effects().Persist, 0)
+		}
+		v.Status = r.Status()
+		v.Log = slices.DeleteFunc(slices.Clone(v.Log), func(e raft.Entry) bool { return e.Index < v.Status.FirstIndex })
+		if role := v.Status.Role; role == raft.Candidate || role == raft.PreCandidate {
+			v.Votes = append([]raft.ServerID{id}, d.votes...)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// Letters returns the messages that wait to be delivered, in the order in which
+// they were sent.
+func (s *Stage) Letters() []Letter { return slices.Clone(s.net) }
+
+// Printed returns what the script's file says so far of what happened.
+func (s *Stage) Printed() string { return s.out.String() }
+
+// Turn begins a block: nothing is printed yet.
+func (s *Stage) Turn() { s.out.Reset() }
+
+// Said returns what was said since it was last asked, shown or not.
+func (s *Stage) Said() []string {
+	said := s.said
+	s.said = nil
+	return said
+}
+
+// Broken returns what is wrong with the five properties of Figure 3, in its order;
+// an empty text: nothing.
+func (s *Stage) Broken() [5]string { return s.figure3.broken }
