@@ -85,9 +85,20 @@ func (w *Watcher) Next() ([]Change, error) {
 	}
 }
 
-// News returns a channel that is closed when there is something for Next, which has
-// just returned nothing.
-func (w *Watcher) News() <-chan struct{} { return w.news.fired }
+// News returns a channel that is closed once there is something for Next to return,
+// or once there may be.
+func (w *Watcher) News() <-chan struct{} {
+	if w.news == nil {
+		return closed
+	}
+	return w.news.fired
+}
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // Seen returns the revision up to which, inclusive, Next has returned everything.
 func (w *Watcher) Seen() raft.Index { return w.from - 1 }
