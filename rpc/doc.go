@@ -2,7 +2,7 @@
 // clients to them.
 //
 //   - server.go, health.go: the whole server, from the listener to its end
-//   - kv.go, reads.go, cluster.go, change.go: the public services of kvorum.v1
+//   - kv.go, reads.go, watch.go, cluster.go, change.go: the public services of kvorum.v1
 //   - forward.go: a request for the leader goes there, one hop
 //   - errors.go: the error table of the contract
 //   - peers.go, peer.go, snapshot.go, pace.go: Raft messages and snapshots to other servers

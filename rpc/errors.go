@@ -67,6 +67,7 @@ var errorTable = []struct {
 	{errTooStale, "TOO_STALE", codes.FailedPrecondition, false},
 	{errSessionExpired, "SESSION_EXPIRED", codes.FailedPrecondition, false},
 	{errSequenceStale, "SEQUENCE_STALE", codes.FailedPrecondition, false},
+	{kv.ErrCompacted, "COMPACTED", codes.OutOfRange, false},
 	{raft.ErrConfigInFlight, "CHANGE_IN_PROGRESS", codes.FailedPrecondition, false},
 	{errUnsafeChange, "UNSAFE_CHANGE", codes.FailedPrecondition, false},
 	{raft.ErrInvalidConfig, "UNSAFE_CHANGE", codes.FailedPrecondition, false},

@@ -59,6 +59,7 @@ func TestErrorsAreThoseOfTheContract(t *testing.T) {
 		{errTooStale, codes.FailedPrecondition, "TOO_STALE", "definite"},
 		{errSessionExpired, codes.FailedPrecondition, "SESSION_EXPIRED", "definite"},
 		{errSequenceStale, codes.FailedPrecondition, "SEQUENCE_STALE", "definite"},
+		{kv.ErrCompacted, codes.OutOfRange, "COMPACTED", "definite"},
 		{raft.ErrConfigInFlight, codes.FailedPrecondition, "CHANGE_IN_PROGRESS", "definite"},
 		{errUnsafeChange, codes.FailedPrecondition, "UNSAFE_CHANGE", "definite"},
 		{raft.ErrInvalidConfig, codes.FailedPrecondition, "UNSAFE_CHANGE", "definite"},

@@ -42,6 +42,7 @@ func (s *kvService) List(req *kvorumv1.ListRequest, stream grpc.ServerStreamingS
 		return err
 	}
 	view, header := s.store.View(), s.header()
+	header.Revision = uint64(view.Revision()) // so that a watch from the next one on misses nothing
 	for item := range view.List(req.GetPrefix(), req.GetStartAfter(), int(req.GetLimit())) {
 		resp := &kvorumv1.GetResponse{Key: item.Key, Revision: uint64(item.Revision), Header: header}
 		if !req.GetKeysOnly() {

@@ -55,12 +55,12 @@ type Server struct {
 	readiness readiness
 	begun     chan struct{} // closed by Begin
 	stop      chan struct{} // closed when peers' streams must end
+	stopping  chan struct{} // closed when requests are refused, and watches end
 
-	// mu guards stopping: every request looks, and none may be counted in calls
-	// once Run has begun to wait for them.
-	mu       sync.Mutex
-	stopping bool
-	calls    sync.WaitGroup // requests of clients that are being served
+	// mu guards the closing of stopping: every request looks, and none may be
+	// counted in calls once Run has begun to wait for them.
+	mu    sync.Mutex
+	calls sync.WaitGroup // requests of clients that are being served
 }
 
 const (
@@ -92,6 +92,7 @@ func NewServer(cfg Config) *Server {
 		health:    health.NewServer(),
 		begun:     make(chan struct{}),
 		stop:      make(chan struct{}),
+		stopping:  make(chan struct{}),
 	}
 	s.peers.node = cfg.Node
 	s.grpc = grpc.NewServer(s.options()...)
@@ -174,7 +175,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 func (s *Server) shutDown() {
 	s.health.Shutdown()
 	s.mu.Lock()
-	s.stopping = true
+	close(s.stopping)
 	s.mu.Unlock()
 	within(stopTimeout, s.calls.Wait)
 	close(s.stop)
@@ -210,11 +211,13 @@ func (s *Server) enter(method string) (leave func(), err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping {
+	select {
+	case <-s.stopping:
 		return nil, errStopping
+	default:
+		s.calls.Add(1)
+		return s.calls.Done, nil
 	}
-	s.calls.Add(1)
-	return s.calls.Done, nil
 }
 
 // unary counts a request, and gives its error the form of the contract.

@@ -38,10 +38,14 @@ type Cluster struct {
 	after  Hook
 	seen   map[string][]any // requests, by method
 	backup func(send func(*kvorumv1.BackupChunk) error) error
+	watch  WatchHook
 }
 
 // A Hook may fail a call of a method ("Set") that arrived at the server of that place.
 type Hook func(server int, method string) error
+
+// A WatchHook serves a watch that arrived at the server of that place.
+type WatchHook func(server int, req *kvorumv1.WatchRequest, stream grpc.ServerStreamingServer[kvorumv1.WatchResponse]) error
 
 // Start starts n servers, led by the first, that stop when the test ends.
 func Start(t testing.TB, n int, options ...grpc.ServerOption) *Cluster {
@@ -112,6 +116,13 @@ func (c *Cluster) ServeBackup(serve func(send func(*kvorumv1.BackupChunk) error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.backup = serve
+}
+
+// ServeWatch sets how every server serves a Watch.
+func (c *Cluster) ServeWatch(serve WatchHook) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watch = serve
 }
 
 // Calls is how often a method was called at the server of place i.

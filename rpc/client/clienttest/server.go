@@ -112,6 +112,15 @@ func (s *server) selected(req *kvorumv1.ListRequest) []*kvorumv1.GetResponse {
 	return entries
 }
 
+// Watch answers what the test has set.
+func (s *server) Watch(req *kvorumv1.WatchRequest, stream grpc.ServerStreamingServer[kvorumv1.WatchResponse]) error {
+	s.cluster.saw("Watch", req)
+	s.cluster.mu.Lock()
+	serve := s.cluster.watch
+	s.cluster.mu.Unlock()
+	return serve(s.place, req, stream)
+}
+
 // apply runs a write if there is a leader, or repeats the answer it was given.
 func apply[Resp any](s *server, once *kvorumv1.Once, run func(*state) *Resp) (*Resp, error) {
 	c := s.cluster
