@@ -103,6 +103,12 @@ type message[T any] interface {
 	proto.Message
 }
 
+// IsForwarded reports whether the request that ctx belongs to says that another
+// server forwarded it.
+func IsForwarded(ctx context.Context) bool {
+	return len(metadata.ValueFromIncomingContext(ctx, forwardedKey)) > 0
+}
+
 // isForwarded reports whether another server of the cluster sent the request.
 func (s *Server) isForwarded(ctx context.Context) (bool, error) {
 	cluster := metadata.ValueFromIncomingContext(ctx, forwardedKey)

@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"kvorum/dashboard"
 )
 
 // child is one server of a demo.
@@ -107,10 +109,10 @@ func (c *child) lastWords() string {
 }
 
 // status asks the server about the cluster.
-func (c *child) status(ctx context.Context) (s clusterStatus, err error) {
+func (c *child) status(ctx context.Context) (s dashboard.Snapshot, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*statusPatience)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.httpAddr+"/status.json", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.httpAddr+"/dashboard.json", nil)
 	if err != nil {
 		return s, err
 	}

@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"kvorum/dashboard"
 )
 
 // demo is a cluster of child processes on this machine.
@@ -149,8 +152,8 @@ func (d *demo) await(ctx context.Context, n int) error {
 		case c := <-d.ended:
 			return fmt.Errorf("%s has ended, see %s: %s", c.name, c.logFile, c.lastWords())
 		case <-poll.C:
-			if s := d.status(ctx); s.leader() != "" && s.answering() >= n {
-				d.leader = s.leader()
+			if s := d.status(ctx); s.Leader != nil && s.Quorums[0].Answering >= n {
+				d.leader = s.Leader.Name
 				return nil
 			}
 		case <-ctx.Done():
@@ -180,28 +183,32 @@ func (d *demo) watch(ctx context.Context) {
 }
 
 // tell says what is new in s.
-func (d *demo) tell(s clusterStatus) {
+func (d *demo) tell(s dashboard.Snapshot) {
 	for _, c := range d.children {
-		if c.down && s.has(c.name) {
+		if c.down && isUp(s, c.name) {
 			c.down = false
 			d.say("%s is back", c.name)
 		}
 	}
-	switch leader := s.leader(); {
-	case leader == d.leader:
-	case leader == "":
-		d.leader = leader
+	switch {
+	case s.Leader == nil && d.leader != "":
+		d.leader = ""
 		d.say("there is no leader")
-	default:
-		d.leader = leader
-		d.say("%s leads", leader)
+	case s.Leader != nil && s.Leader.Name != d.leader:
+		d.leader = s.Leader.Name
+		d.say("%s leads", d.leader)
 	}
 }
 
+// isUp reports whether the server takes part and answers.
+func isUp(s dashboard.Snapshot, name string) bool {
+	return slices.ContainsFunc(s.Servers, func(server dashboard.Server) bool { return server.Name == name && server.Up })
+}
+
 // status asks the servers in turn until one answers for all.
-func (d *demo) status(ctx context.Context) (s clusterStatus) {
+func (d *demo) status(ctx context.Context) (s dashboard.Snapshot) {
 	for _, c := range d.children {
-		if found, err := c.status(ctx); err == nil && found.leader() != "" {
+		if found, err := c.status(ctx); err == nil && found.Leader != nil {
 			return found
 		}
 	}

@@ -64,19 +64,6 @@ func TestDemoSaysWhichPortIsTaken(t *testing.T) {
 	wants(t, d.text(), addr(port), "--base-port")
 }
 
-func TestLeaderIsTheOneOfTheLatestTerm(t *testing.T) {
-	t.Parallel()
-	s := clusterStatus{Servers: []serverStatus{
-		{ID: "n1", Role: "leader", Term: 2}, {ID: "n2", Role: "leader", Term: 3}, {ID: "n3", Role: "follower", Term: 3},
-	}}
-	if got := s.leader(); got != "n2" {
-		t.Errorf("got %q, want n2", got)
-	}
-	if got := (clusterStatus{}).leader(); got != "" {
-		t.Errorf("got %q, want nobody", got)
-	}
-}
-
 func TestDemoIsNewUntilOtherServersHaveData(t *testing.T) {
 	t.Parallel()
 	d := demo{dir: dir(t), size: 3, basePort: 1}

@@ -52,7 +52,7 @@ func (c *config) define(f *pflag.FlagSet) {
 	f.StringVar(&c.dataDir, "data-dir", "./kvorum-data", "folder for the log, snapshots and identity; made if absent")
 	f.StringVar(&c.rpcAddr, "rpc-addr", "127.0.0.1:8400", "gRPC address, for clients and servers")
 	f.StringVar(&c.serfAddr, "serf-addr", "127.0.0.1:8401", "gossip address, TCP and UDP")
-	f.StringVar(&c.httpAddr, "http-addr", "127.0.0.1:8402", "address for health, metrics and the status page; empty: none")
+	f.StringVar(&c.httpAddr, "http-addr", "127.0.0.1:8402", "address for health, metrics and the dashboard; who can reach it sees this server's log; empty: none")
 	f.StringVar(&c.advertiseRPCAddr, "advertise-rpc-addr", "", "the gRPC address that others are told (default: --rpc-addr)")
 	f.StringVar(&c.advertiseSerfAddr, "advertise-serf-addr", "", "the gossip address that others are told (default: --serf-addr)")
 	f.StringSliceVar(&c.join, "join", nil, "gossip address of a server to join, repeatable; tried for ever")

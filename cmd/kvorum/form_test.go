@@ -50,8 +50,8 @@ func TestServerThatWaitsToFormAClusterAnswers(t *testing.T) {
 	if client.Reason(err) != "NO_LEADER" || client.Outcome(err) != client.Definite || !strings.Contains(err.Error(), "waits to form") {
 		t.Errorf("set: got %v", err)
 	}
-	if code, body := n1.get("/status.json"); code != http.StatusOK {
-		t.Errorf("/status.json: got %d %q", code, body)
+	if code, body := n1.get("/dashboard.json"); code != http.StatusOK {
+		t.Errorf("/dashboard.json: got %d %q", code, body)
 	}
 	n2 := serveOn(t, dir(t), "n2", "--bootstrap-expect", "2", "--join", n1.serfAddr)
 	put(t, c, "key", "value")

@@ -59,6 +59,7 @@ func (s *server) newMember() *member {
 		TickInterval:  s.cfg.tick(),
 		ElectionTicks: s.cfg.electionTicks(),
 		Version:       version,
+		Describe:      s.witness.describe,
 		Credentials:   s.secrets.credentials(),
 		Options: []grpc.ServerOption{
 			grpc.ChainUnaryInterceptor(s.metrics.unary), grpc.ChainStreamInterceptor(s.metrics.stream),
@@ -90,7 +91,7 @@ func (m *member) nodeConfig(id raft.ServerID) node.Config {
 		Transport:       m.peers,
 		StateMachine:    timedStateMachine{m.state, m.metrics},
 		Logger:          m.log,
-		Observe:         m.metrics.observeLeadership,
+		Observe:         m.witness.observe,
 	}
 }
 

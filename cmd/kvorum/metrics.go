@@ -8,11 +8,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"kvorum/kv"
+	kvorumv1 "kvorum/proto/kvorum/v1"
 	"kvorum/raft"
 	"kvorum/raft/node"
+	"kvorum/rpc"
 )
 
 // metrics is what /metrics shows: what is counted as it happens, and the state
@@ -25,7 +28,8 @@ type metrics struct {
 	notWritten    prometheus.Counter
 	apply         prometheus.Histogram
 	requests      *prometheus.HistogramVec
-	led           raft.ServerID // the leader last observed; owned by the node
+	clients       map[string]prometheus.Observer // by one of clientKinds
+	led           raft.ServerID                  // the leader last observed; owned by the node
 }
 
 func newMetrics() *metrics {
@@ -45,8 +49,15 @@ func newMetrics() *metrics {
 			Name: "kvorum_apply_seconds", Help: "Time to apply one committed entry.", Buckets: prometheus.ExponentialBuckets(1e-6, 4, 10)}),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "kvorum_rpc_seconds", Help: "Time to answer one request.", Buckets: times}, []string{"method", "code"}),
+		clients: map[string]prometheus.Observer{},
 	}
-	m.registry.MustRegister(m.leaderChanges, m.fsync, m.batches, m.notWritten, m.apply, m.requests,
+	clients := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "kvorum_client_seconds", Help: "Time to answer a read or write of a client, or to fail it, where the client sent it: forwarded ones do not count again.",
+		Buckets: times}, []string{"kind"})
+	for _, kind := range clientKinds {
+		m.clients[kind] = clients.WithLabelValues(kind)
+	}
+	m.registry.MustRegister(m.leaderChanges, m.fsync, m.batches, m.notWritten, m.apply, m.requests, clients,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -65,15 +76,47 @@ func (m *metrics) observeLeadership(now node.Leadership) {
 func (m *metrics) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 	start := time.Now()
 	resp, err := handle(ctx, req)
-	m.requests.WithLabelValues(info.FullMethod, status.Code(err).String()).Observe(time.Since(start).Seconds())
+	m.observeRequest(ctx, info.FullMethod, status.Code(err), time.Since(start))
 	return resp, err
 }
 
 func (m *metrics) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	start := time.Now()
 	err := handle(srv, stream)
-	m.requests.WithLabelValues(info.FullMethod, status.Code(err).String()).Observe(time.Since(start).Seconds())
+	m.observeRequest(stream.Context(), info.FullMethod, status.Code(err), time.Since(start))
 	return err
+}
+
+func (m *metrics) observeRequest(ctx context.Context, method string, code codes.Code, took time.Duration) {
+	m.requests.WithLabelValues(method, code.String()).Observe(took.Seconds())
+	if kind := clientKind(method, code); kind != "" && !rpc.IsForwarded(ctx) {
+		m.clients[kind].Observe(took.Seconds())
+	}
+}
+
+// clientKinds are the kinds of requests that clients wait for.
+var clientKinds = []string{"read", "write", "failed"}
+
+// clientKind returns which of clientKinds a request is; empty: none of them.
+func clientKind(method string, code codes.Code) string {
+	var kind string
+	switch method {
+	case kvorumv1.KV_Get_FullMethodName, kvorumv1.KV_List_FullMethodName:
+		kind = "read"
+	case kvorumv1.KV_Set_FullMethodName, kvorumv1.KV_Delete_FullMethodName,
+		kvorumv1.KV_CompareAndSet_FullMethodName, kvorumv1.KV_Txn_FullMethodName:
+		kind = "write"
+	default:
+		return ""
+	}
+	switch code {
+	case codes.OK, codes.NotFound, codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
+		return kind // what was asked is answered, even if it is no
+	case codes.Canceled:
+		return "" // the client did not wait
+	default:
+		return "failed"
+	}
 }
 
 // timedStorage measures how long the disk takes, and counts what fails there.

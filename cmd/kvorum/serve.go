@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -75,11 +76,14 @@ type server struct {
 	ports   ports
 	members *discovery.Members
 	metrics *metrics
+	witness *witness
 }
 
 // serve runs a server until ctx ends, which is a clean end, or a part of it fails.
 func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
-	s := &server{cfg: cfg, log: log, metrics: newMetrics()}
+	w := &witness{started: time.Now(), metrics: newMetrics()}
+	log = slog.New(w.journal.Handler(log.Handler()))
+	s := &server{cfg: cfg, log: log, metrics: w.metrics, witness: w}
 	if s.secrets, err = cfg.readSecrets(); err != nil {
 		return err
 	}
@@ -92,6 +96,9 @@ func serve(ctx context.Context, cfg config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer s.ports.close()
+	if s.ports.http != nil {
+		w.httpAddr = s.ports.httpAddr()
+	}
 	if s.members, err = s.listenForGossip(); err != nil {
 		return err
 	}
@@ -148,7 +155,7 @@ func (s *server) run(ctx context.Context) error {
 	m := s.newMember()
 	parts.Go(func() error { return s.members.Run(all) })
 	if s.ports.http != nil {
-		parts.Go(func() error { return s.serveHTTP(all, s.ports.http, m.rpc.Ready) })
+		parts.Go(func() error { return s.serveHTTP(all, s.ports.http, m) })
 	}
 	parts.Go(func() error {
 		defer endAll()

@@ -110,7 +110,7 @@ func TestNewcomersBecomeVotersByJoinAlone(t *testing.T) {
 	}
 	expect(t, c3, "key", "while n3 is down")
 	eventually(t, "all hear of its new address", func() bool {
-		_, body := n2.get("/status.json")
+		_, body := n2.get("/dashboard.json")
 		return strings.Contains(body, n3.rpcAddr)
 	})
 }
@@ -146,10 +146,10 @@ func TestHTTPTellsTheTruth(t *testing.T) {
 	s := serveOn(t, dir(t), "n1", "--bootstrap")
 	eventually(t, "it is ready", s.ready)
 	for path, want := range map[string]string{
-		"/healthz":     "ok",
-		"/":            "<title>kvorum</title>",
-		"/status.json": `"role":"leader"`,
-		"/metrics":     `kvorum_raft_role{role="leader"} 1`,
+		"/healthz":        "ok",
+		"/":               "<title>kvorum</title>",
+		"/dashboard.json": `"role":"leader"`,
+		"/metrics":        `kvorum_raft_role{role="leader"} 1`,
 	} {
 		if code, body := s.get(path); code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: got %d %q, want it to hold %q", path, code, body, want)

@@ -18,7 +18,7 @@ func (d *demo) welcome() {
 		if c.name == d.leader {
 			mark, leader = ", leads", process
 		}
-		fmt.Fprintf(d.out, "    %s  gRPC %s  status page http://%s/  (process %d%s)\n", c.name, c.rpcAddr, c.httpAddr, process, mark)
+		fmt.Fprintf(d.out, "    %s  gRPC %s  dashboard http://%s/  (process %d%s)\n", c.name, c.rpcAddr, c.httpAddr, process, mark)
 	}
 	kvctl := d.sibling("kvctl")
 	fmt.Fprintf(d.out, "\nIn another terminal:\n\n    export KVORUM_SERVERS=%s\n", strings.Join(addresses, ","))

@@ -1,0 +1,142 @@
+package dashboard
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	kvorumv1 "kvorum/proto/kvorum/v1"
+)
+
+// inBubble has n1 of n servers look at them.
+func inBubble(t *testing.T, n int, f func(t *testing.T, c *cluster, look *collector)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(n)
+		f(t, c, newCollector("n1", c.ask))
+	})
+}
+
+func TestHealthSaysPlainlyWhatIsSo(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		servers int
+		happens func(*cluster)
+		want    Health
+	}{
+		{"all is well", 3, func(*cluster) {}, Health{levelGood, "n1 leads, and all 3 servers answer.", "1 more may fail."}},
+		{"five", 5, func(*cluster) {}, Health{levelGood, "n1 leads, and all 5 servers answer.", "2 more may fail."}},
+		{"alone", 1, func(*cluster) {}, Health{levelGood, "n1 leads, and it answers.", "It is alone: none may fail."}},
+		{"a follower is gone", 3, func(c *cluster) { c.gone["n3"] = true },
+			Health{levelWarn, "n1 leads, but n3 does not answer.", "No other may fail now."}},
+		{"a follower lags", 3, func(c *cluster) { c.servers["n2"].Detail.NotReady = "not caught up" },
+			Health{levelWarn, "n1 leads, but n2 is not ready.", "1 more may fail."}},
+		{"the leader is gone", 3, func(c *cluster) { c.elect("n2", 2); c.gone["n2"] = true },
+			Health{levelBad, "No leader: 2 of 3 servers answer, and 2 are enough to elect one.", "Nothing can be written until then, which should be a moment."}},
+		{"two are gone", 3, func(c *cluster) { c.gone["n2"], c.silent["n3"] = true, true },
+			Health{levelBad, "No leader: 1 of 3 servers answers; 2 are needed.", "Nothing can be written until 1 more answers."}},
+		{"a leader of an earlier term", 3, func(c *cluster) { c.servers["n2"].Term = 2 },
+			Health{levelBad, "No leader: 3 of 3 servers answer, and 2 are enough to elect one.", "Nothing can be written until then, which should be a moment."}},
+		{"no cluster", 1, func(c *cluster) { c.servers["n1"].Detail = &kvorumv1.Detail{NotReady: "waits to form a cluster"} },
+			Health{levelWarn, "This server belongs to no cluster yet.", "waits to form a cluster"}},
+		{"one of another cluster", 3, func(c *cluster) { c.servers["n2"].ClusterId = "other" },
+			Health{levelWarn, "n1 leads, but n2 does not answer.", "No other may fail now."}},
+		{"one that lost its disk", 3, func(c *cluster) { c.servers["n2"].Detail.Id = "n2@2" },
+			Health{levelWarn, "n1 leads, but n2 does not answer.", "No other may fail now."}},
+		{"different states", 3, func(c *cluster) { c.servers["n3"].StateHash = 8 },
+			Health{levelBad, "The states of n1 and n3 differ.", "They applied the same entries. Stop writing, keep both folders, and compare them with raftlab wal diff."}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, tt.servers, func(t *testing.T, c *cluster, look *collector) {
+				tt.happens(c)
+				if got := look.collect(t.Context()).Health; got != tt.want {
+					t.Errorf("got %q, want %q", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestServerThatIsCutOffAsksWhomTheLeaderKnows(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 4, func(t *testing.T, c *cluster, look *collector) {
+		c.elect("n2", 3)
+		c.servers["n1"].Detail.Members = c.servers["n1"].Detail.Members[:3] // it has not heard of n4
+		s := look.collect(t.Context())
+		if len(s.Servers) != 4 || !s.Servers[3].Up || s.Leader.Name != "n2" || s.Leader.Seconds != 60 {
+			t.Errorf("got %+v, led by %+v", s.Servers, s.Leader)
+		}
+		if p := s.Servers[3].Progress; p == nil || p.MatchIndex != 10 || s.Servers[1].Progress != nil {
+			t.Errorf("progress of n4: %+v, of the leader: %+v", p, s.Servers[1].Progress)
+		}
+	})
+}
+
+func TestJointConfigurationNeedsBothMajorities(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 4, func(t *testing.T, c *cluster, look *collector) {
+		for _, st := range c.servers {
+			for i, m := range st.Detail.Members {
+				m.Voter, m.OldVoter = i > 0, i < 3 // from n1, n2, n3 to n2, n3, n4
+			}
+		}
+		c.gone["n3"], c.gone["n4"] = true, true
+		s := look.collect(t.Context())
+		want := []Quorum{{Voters: 3, Needed: 2, Answering: 1, Spare: -1}, {Voters: 3, Needed: 2, Answering: 2, Spare: 0}}
+		if !slices.Equal(s.Quorums, want) || s.Health.Text != "No leader: 1 of 3 servers answers; 2 are needed." {
+			t.Errorf("got %+v, %q", s.Quorums, s.Health.Text)
+		}
+		if s.Servers[0].Membership != "leaving" || s.Servers[1].Membership != "voter" || s.Servers[3].Membership != "joining" {
+			t.Errorf("got %+v", s.Servers)
+		}
+	})
+}
+
+func TestServerThatGoesAndComesBackIsAnEventWithItsReason(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 3, func(t *testing.T, c *cluster, look *collector) {
+		look.collect(t.Context())
+		time.Sleep(time.Second)
+		c.silent["n2"] = true
+		s := look.collect(t.Context())
+		if n2 := s.Servers[1]; n2.Up || n2.Silence < 1 || n2.State == nil || n2.Problem != "no answer within 700ms: it is paused, overloaded or cut off" {
+			t.Errorf("while it is silent: got %+v", n2)
+		}
+		c.silent["n2"] = false
+		s = look.collect(t.Context())
+		var got []string
+		for _, e := range s.Events {
+			got = append(got, e.Servers[0]+" "+e.Text)
+		}
+		want := []string{"n2 answers again", "n2 does not answer: no answer within 700ms: it is paused, overloaded or cut off"}
+		if !slices.Equal(got, want) || !s.Servers[1].Up || s.Servers[1].Silence != 0 {
+			t.Errorf("got %q and %+v", got, s.Servers[1])
+		}
+	})
+}
+
+func TestLogsOfAllServersAreOneStory(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 3, func(t *testing.T, c *cluster, look *collector) {
+		say := func(name string, at int64, text string) {
+			d := c.servers[name].Detail
+			d.Log = append(d.Log, &kvorumv1.LogRecord{UnixMilli: at, Level: "INFO", Text: text, Fields: []string{"term=1"}})
+		}
+		say("n1", 1000, "stands")
+		say("n1", 1000, "leads")
+		say("n3", 1001, "follows")
+		say("n2", 1500, "follows")
+		say("n2", 9000, "follows") // again, later
+		var got []string
+		for _, e := range look.collect(t.Context()).Events {
+			got = append(got, e.Servers[0]+"-"+e.Servers[len(e.Servers)-1]+" "+e.Text)
+		}
+		if want := []string{"n2-n2 follows", "n2-n3 follows", "n1-n1 leads", "n1-n1 stands"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+}
