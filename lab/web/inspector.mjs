@@ -18,15 +18,16 @@ export class Inspector {
 
   get open() { return this.#chosen !== null; }
 
-  // server and message open the card beside the element that was chosen.
+  // server and message open the card of the element that was chosen.
   server(id, element) { this.#open({ id }, element); }
   message(number, element) { this.#open({ number }, element); }
 
   close(back = true) {
     if (!this.#chosen) return;
     this.#chosen = null;
+    set(this.#from, "data-chosen", false);
     set(this.#card, "hidden", true);
-    if (back) this.#from?.focus();
+    if (back) this.#from.focus();
   }
 
   // show keeps the card true to the frame. It is not made anew while a field in it
@@ -43,22 +44,14 @@ export class Inspector {
   }
 
   #open(chosen, element) {
+    this.close(false);
     this.#chosen = chosen;
     this.#from = element;
+    set(element, "data-chosen", true);
     this.#card.shown = null;
     set(this.#card, "hidden", false);
     this.show();
-    this.#put(element);
     this.#card.querySelector("button, input")?.focus();
-  }
-
-  #put(element) {
-    const at = element.getBoundingClientRect(), card = this.#card.getBoundingClientRect();
-    const right = at.right + 14, left = at.left - card.width - 14;
-    const x = right + card.width < innerWidth ? right : Math.max(8, left);
-    const y = Math.max(8, Math.min(at.top - 20, innerHeight - card.height - 12));
-    this.#card.style.left = `${x}px`;
-    this.#card.style.top = `${y}px`;
   }
 
   #content() {
