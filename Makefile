@@ -16,7 +16,7 @@ ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|F
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
-.PHONY: help build run test race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover load clean
+.PHONY: help build run test screenshots race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -27,9 +27,14 @@ build: ## bin/kvorum, bin/kvctl, bin/kvbench, bin/raftlab (12 s, 1 s if little h
 run: build ## three servers on this machine, data in ./kvorum-demo (until Ctrl-C)
 	bin/kvorum demo
 
-test: ## every test (2 min)
+test: ## every test (3 min; those of the pages need Chromium)
 	go test ./...
 	cd bench && go test ./...
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || echo "left out: the tests of the lab and the dashboard in a browser, which need Chromium (apt-get install chromium)"
+	cd browser && go test ./...
+
+screenshots: ## take the pictures in README.md and TOUR.md anew (needs Chromium; 1 min)
+	cd browser && go test -count=1 -run Screenshots -v . -screenshots
 
 race: ## the tests of everything with goroutines, under the race detector (90 s)
 	go test -race $(CONCURRENT)
@@ -53,6 +58,7 @@ lint: ## gofmt, vet, staticcheck; go.mod, generated code and text are clean (20 
 	$(STATICCHECK) -tags strace ./...
 	go mod tidy -diff
 	cd bench && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
+	cd browser && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
 	proto/generate.sh --check
 	@! git grep -nIE '(^|[^[:alnum:]_.])/(work|root|home)/' || { echo "a path of somebody's machine, above"; exit 1; }
 

@@ -176,7 +176,8 @@ addEventListener("hashchange", () => { if (location.hash.slice(1) !== link) open
 async function openAddress() {
   const to = decodeURI(location.hash.slice(1));
   const mutation = mutations.find((m) => m.name === new URLSearchParams(to).get("mutation"));
-  await begin(to || FIRST, !/(^|&)at=/.test(to) && !mutation);
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  await begin(to || FIRST, !/(^|&)at=/.test(to) && !mutation && !still);
   if (mutation) await comparison.begin(mutation, to);
 }
 
