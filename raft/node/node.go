@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,8 +39,7 @@ type Leadership struct {
 type Node struct {
 	cfg        Config
 	log        *slog.Logger
-	messages   chan raft.Message // from the network; full: they are lost
-	requests   chan func()       // to be called by run
+	inbox      inbox
 	saves      chan []raft.Persist
 	saved      chan uint64 // the last batch that save has made durable
 	works      chan []work
@@ -58,9 +58,14 @@ type Node struct {
 	raft      *raft.Raft
 	now       int                      // ticks since the start
 	led       int                      // the tick at which this server last led
+	messages  []raft.Message           // taken from the inbox
+	asked     []func()                 // taken from the inbox
 	unsaved   []raft.Persist           // due to save
+	saving    bool                     // save has not answered yet
 	undone    []work                   // due to apply
 	handed    raft.Index               // the last entry that was due to apply
+	held      []*proposal              // not yet given to raft
+	heldBytes int                      // of their commands
 	proposals map[raft.Index]*proposal // not yet decided
 	changes   []*proposal              // of the configuration, committed as C-old,new
 	transfers []*transfer              // not yet over
@@ -78,8 +83,7 @@ func New(cfg Config) *Node {
 	cfg.SnapshotBytes = cmp.Or(cfg.SnapshotBytes, 64<<20)
 	n := &Node{
 		cfg: cfg, log: log,
-		messages:  make(chan raft.Message, 4096), // a burst from every peer
-		requests:  make(chan func(), 4096),       // what arrives during one turn of run
+		inbox:     newInbox(),
 		saves:     make(chan []raft.Persist),
 		saved:     make(chan uint64),
 		works:     make(chan []work),
@@ -154,42 +158,40 @@ func (n *Node) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case saves <- n.unsaved:
-			n.unsaved = nil
+			n.unsaved, n.saving = nil, true
 			continue
 		case works <- n.undone:
 			n.undone = nil
 			continue
 		case <-ticker.C:
 			n.tick()
-		case m := <-n.messages:
-			n.raft.Step(m)
-		case do := <-n.requests:
-			do()
+		case <-n.inbox.ready:
+			runtime.Gosched() // who is about to ask may do so now
 		case seq := <-n.saved:
+			n.saving = false
 			n.raft.Persisted(seq)
 		case s := <-n.snapshots:
 			n.raft.Compact(s, n.cfg.SnapshotTail, n.cfg.SnapshotBytes)
 		}
-		n.drain()
+		n.takeInbox()
+		n.startProposals()
 		n.startReads()
 		n.perform(n.raft.Effects())
 		n.observe()
 	}
 }
 
-// drain takes whatever else is waiting, so that one AppendEntries and one
-// fsync serve it all.
-func (n *Node) drain() {
-	for range cap(n.messages) {
-		select {
-		case m := <-n.messages:
-			n.raft.Step(m)
-		case do := <-n.requests:
-			do()
-		default:
-			return
-		}
+// takeInbox takes all that waits, so that one AppendEntries and one fsync serve it.
+func (n *Node) takeInbox() {
+	n.messages, n.asked = n.inbox.take(n.messages[:0], n.asked[:0])
+	for _, m := range n.messages {
+		n.raft.Step(m)
 	}
+	for _, do := range n.asked {
+		do()
+	}
+	clear(n.messages) // nothing is kept that is done
+	clear(n.asked)
 }
 
 func (n *Node) tick() {

@@ -368,6 +368,46 @@ func TestReadsOfAFollowerTravelTogether(t *testing.T) {
 	})
 }
 
+// TestProposalsShareTheDisk: what is proposed while the leader's disk is busy shares
+// the next message to each follower, and the next fsync.
+func TestProposalsShareTheDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.propose("before")
+		leader, before := c.leader(), c.sentEntries()
+		leader.disk.setLatency(tick / 2)
+		var clients sync.WaitGroup
+		for i := range 100 {
+			clients.Go(func() { c.propose(fmt.Sprint(i)) })
+			time.Sleep(tick / 10) // in the bubble: five proposals while the disk writes once
+		}
+		clients.Wait()
+		if sent, most := c.sentEntries()-before, 2*(100/5+2); sent > most {
+			t.Errorf("100 proposals took %d messages to two followers, want at most %d", sent, most)
+		}
+		c.expectSameState()
+	})
+}
+
+// TestHeldProposalsAreRefusedWhenLeadershipEnds: what a leader whose disk got stuck had
+// not given to raft yet has had no effect, and its client is told so.
+func TestHeldProposalsAreRefusedWhenLeadershipEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.propose("before")
+		old := c.leader()
+		old.disk.setLatency(time.Hour)
+		go func() { _, _, _ = old.Propose(t.Context(), []byte("keeps the disk busy")) }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*timeout)
+		defer cancel()
+		if _, _, err := old.Propose(ctx, []byte("held")); !errors.Is(err, raft.ErrNotLeader) {
+			t.Errorf("answer: %v, want %v", err, raft.ErrNotLeader)
+		}
+		old.disk.setLatency(0)
+	})
+}
+
 // TestAbandonedReadsAreForgotten: a client that asks for what will never be
 // applied costs nothing once it has gone.
 func TestAbandonedReadsAreForgotten(t *testing.T) {
@@ -429,6 +469,7 @@ type cluster struct {
 	cut     map[raft.ServerID]bool
 	latency time.Duration
 	asked   int // ReadIndexRequests sent
+	brought int // AppendEntries sent that bring entries
 
 	snapshotBytes int // Config.SnapshotBytes of what is started next
 }
@@ -499,13 +540,19 @@ func (c *cluster) setLatency(l time.Duration) {
 	c.latency = l
 }
 
-// leader returns the leader of the highest term, or nil.
 func (c *cluster) sentReads() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.asked
 }
 
+func (c *cluster) sentEntries() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.brought
+}
+
+// leader returns the leader of the highest term, or nil.
 func (c *cluster) leader() (best *server) {
 	for _, s := range c.servers {
 		l := s.Leadership()
@@ -584,6 +631,9 @@ func (w wire) Send(m raft.Message) {
 	defer w.c.mu.Unlock()
 	if _, ok := m.Body.(raft.ReadIndexRequest); ok {
 		w.c.asked++
+	}
+	if a, ok := m.Body.(raft.AppendEntries); ok && len(a.Entries) > 0 {
+		w.c.brought++
 	}
 	time.AfterFunc(w.c.latency, func() {
 		w.c.mu.Lock()

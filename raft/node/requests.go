@@ -38,9 +38,10 @@ type Status struct {
 
 // proposal waits for its slot of the log to be decided.
 type proposal struct {
-	at     raft.EntryID
-	result []byte
-	done   chan error // receives exactly one value
+	command []byte
+	at      raft.EntryID
+	result  []byte
+	done    chan error // receives exactly one value
 }
 
 // read waits until the state machine reflects what it must.
@@ -66,29 +67,18 @@ type transfer struct {
 
 // Receive hands the node a message from the network. It never blocks; what the
 // node cannot take is lost, as it might have been on the way.
-func (n *Node) Receive(m raft.Message) {
-	select {
-	case n.messages <- m:
-	default:
-	}
-}
+func (n *Node) Receive(m raft.Message) { n.inbox.receive(m) }
 
 // SnapshotDone says that the transport has delivered, or given up, the
 // snapshot that it was sending to the server.
 func (n *Node) SnapshotDone(to raft.ServerID) {
-	select {
-	case n.requests <- func() { n.raft.SnapshotDone(to) }:
-	case <-n.stopped:
-	}
+	n.inbox.request(func() { n.raft.SnapshotDone(to) })
 }
 
 // Suspect says that the process of the server is gone. If it leads, this server does
 // not wait for it: see [raft.Raft.Suspect]. It is harmless where that is not so.
 func (n *Node) Suspect(id raft.ServerID) {
-	select {
-	case n.requests <- func() { n.raft.Suspect(id) }:
-	case <-n.stopped:
-	}
+	n.inbox.request(func() { n.raft.Suspect(id) })
 }
 
 // Leadership returns who leads. Its fields were read together.
@@ -107,14 +97,10 @@ func (n *Node) DiskStuck() time.Duration { return time.Duration(n.stuck.Load()) 
 // Errors: those of raft.Propose and ErrSlotLost, it has no effect;
 // ErrLeadershipLost, ErrStopped and those of ctx, it may yet take effect.
 func (n *Node) Propose(ctx context.Context, command []byte) ([]byte, raft.EntryID, error) {
-	p := &proposal{done: make(chan error, 1)}
+	p := &proposal{command: command, done: make(chan error, 1)}
 	err := n.do(ctx, p.done, func() {
-		if n.isLagging() {
-			p.done <- raft.ErrBusy
-			return
-		}
-		at, err := n.raft.Propose(command)
-		n.await(p, at, err)
+		n.held = append(n.held, p)
+		n.heldBytes += len(command)
 	})
 	if err != nil {
 		return nil, raft.EntryID{}, err
@@ -207,13 +193,7 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 
 // do has run call start, and waits for the answer in done.
 func (n *Node) do(ctx context.Context, done <-chan error, start func()) error {
-	select {
-	case n.requests <- start:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-n.stopped:
-		return ErrStopped
-	}
+	n.inbox.request(start)
 	select {
 	case err := <-done:
 		return err
@@ -222,6 +202,30 @@ func (n *Node) do(ctx context.Context, done <-chan error, start func()) error {
 	case <-n.stopped:
 		return ErrStopped
 	}
+}
+
+// startProposals gives raft the proposals that have come. While its disk is busy a
+// leader holds them back, as many as one AppendEntries takes: they would have to wait
+// for the disk in any case, and so they share the next message and the next fsync.
+func (n *Node) startProposals() {
+	role, _, _ := n.raft.Leadership()
+	if role == raft.Leader && n.saving && !n.heldEnough() {
+		return
+	}
+	for _, p := range n.held {
+		if n.isLagging() {
+			p.done <- raft.ErrBusy
+			continue
+		}
+		at, err := n.raft.Propose(p.command)
+		n.await(p, at, err)
+	}
+	n.held, n.heldBytes = nil, 0
+}
+
+func (n *Node) heldEnough() bool {
+	most := n.cfg.Raft.MaxAppend
+	return most.Entries > 0 && len(n.held) >= most.Entries || most.Bytes > 0 && n.heldBytes >= most.Bytes
 }
 
 // isLagging reports that the state machine is so far behind that accepting
