@@ -136,7 +136,7 @@ func (b *bench) run(ctx context.Context, conns []*client.Client) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("interrupted after %.1f s, of which the last row is", r.elapsed.Seconds())
+			return fmt.Errorf("interrupted: the last row is of %.1f s", r.elapsed.Seconds())
 		case r.latency.TotalCount() == 0:
 			return fmt.Errorf("no request of %d clients succeeded: %s", n, r.failures())
 		}

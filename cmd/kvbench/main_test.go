@@ -146,7 +146,7 @@ func TestAnInterruptedRunPrintsWhatItMeasured(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &s); err != nil {
 		t.Fatalf("exit code %d, %v, %q", code, err, stdout.String())
 	}
-	if code != 1 || s.Clients != 1 || s.Ops == 0 || s.Seconds < 1 || len(s.Errors["unknown"]) > 0 || !strings.Contains(stderr.text.String(), "interrupted after") {
+	if code != 1 || s.Clients != 1 || s.Ops == 0 || s.Seconds < 1 || len(s.Errors["unknown"]) > 0 || !strings.Contains(stderr.text.String(), "interrupted: the last row is of ") {
 		t.Errorf("exit code %d, %+v, %q", code, s, stderr.text.String())
 	}
 }
