@@ -4,6 +4,8 @@ import { Engine } from "./engine.mjs";
 import { View } from "./view.mjs";
 import { set, write } from "./common/dom.mjs";
 
+const THE_END = 1e9; // an event after the last of any run that has an end
+
 export class Comparison {
   #player; #views; #actions; #broken = null; #card = document.getElementById("parting"); #places = {};
 
@@ -35,21 +37,23 @@ export class Comparison {
       document.body.dataset.compared = "";
       this.#views[0].label("with the rule");
       this.#views[1].label(`without: ${mutation.name.replaceAll("-", " ")}`);
-      await this.#player.ask("open", { link: linkFor(mutation, link) });
-      await this.#find(mutation, broken);
+      const run = linkFor(mutation, link), ends = /(^|&)(scenario|chaos)=/.test(run);
+      const upto = ends ? THE_END : this.#player.frame.furthest.event;
+      await this.#player.ask("open", { link: run });
+      await this.#find(mutation, broken, upto);
     } catch (error) {
       this.#say(error.message);
     }
   }
 
   // find looks for the event at which the runs part, and at which a property falls.
-  async #find(mutation, broken) {
+  async #find(mutation, broken, upto) {
     const [right] = this.#player.engines;
     this.#say(`Raft without a rule: ${mutation.rule}. Looking where the two runs part…`);
-    const { digests } = await right.call("digests");
+    const { digests } = await right.call("digests", { upto });
     const parts = await broken.call("parts", { digests });
     if (broken !== this.#broken) return;
-    const { violation } = await broken.call("digests");
+    const { violation } = await broken.call("digests", { upto });
     if (broken !== this.#broken) return;
     this.#places = { parts: parts.same ? null : parts.event, falls: violation?.event ?? null };
     this.#say(parts.same

@@ -51,12 +51,16 @@ function show(frames, newLink, jumped) {
   showState(document.querySelector("#state .body"), worst);
   showOperations(document.querySelector("#operations .body"), frame);
   set(document.body, "data-story", frame.scenario != null);
-  timeline.show(frame);
+  timeline.show(frame, stepsOf(frame));
   if (jumped || !player.playing) timeline.ask(engine, frame, jumped).catch(() => {});
   trace.show(frame, jumped).catch(() => {});
   inspector.show();
   write($("playing-name"), nameOf(frame));
   keepLink(jumped);
+}
+
+function stepsOf(frame) {
+  return hello.scenarios.find((s) => s.name === frame.scenario?.name)?.steps ?? 0;
 }
 
 function nameOf(frame) {
@@ -109,7 +113,7 @@ async function begin(to, go = true) {
 }
 
 async function toBlock(block) {
-  const { steps } = hello.scenarios.find((s) => s.name === player.frame.scenario.name) ?? { steps: 0 };
+  const steps = stepsOf(player.frame);
   const at = player.frame.scenario.block;
   if (block < at) {
     for (let event = player.frame.event; event > 0 && player.frame.scenario.block >= at; event--) await player.jump("step", { n: -1 });

@@ -24,9 +24,10 @@ export class Timeline {
     });
   }
 
-  show(frame) {
+  // show is told the steps of a script; a run without end is shown with room to go on.
+  show(frame, steps) {
     const script = frame.scenario != null;
-    this.#end = Math.max(frame.furthest.time, script ? 1 : 400);
+    this.#end = script ? Math.max(steps, 1) : 500 * 2 ** Math.max(0, Math.ceil(Math.log2((frame.furthest.time * 1.03) / 500)));
     set(this.#slider, "max", this.#end);
     if (!this.#held) this.#slider.value = frame.time;
     this.#slider.style.setProperty("--played", `${(100 * frame.time) / this.#end}%`);
