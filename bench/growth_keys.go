@@ -34,12 +34,8 @@ type keeper interface {
 }
 
 // measureKeys fills kvorum and etcd step by step with values of 256 bytes.
-func (g *growth) measureKeys(ctx context.Context) error { return g.measureFilled(ctx, 256) }
-
-// measureTinyKeys goes further than measureKeys, for which values must be small.
-func (g *growth) measureTinyKeys(ctx context.Context) error { return g.measureFilled(ctx, 16) }
-
-func (g *growth) measureFilled(ctx context.Context, bytes int) (err error) {
+func (g *growth) measureKeys(ctx context.Context) (err error) {
+	const bytes = 256
 	k, e, err := g.startBoth(ctx)
 	if err != nil {
 		return err
@@ -66,7 +62,7 @@ func (g *growth) measureFilled(ctx context.Context, bytes int) (err error) {
 
 // measureAt measures what systems that hold n keys do.
 func (g *growth) measureAt(ctx context.Context, n, bytes int, both []keeper) error {
-	progress("keys: rest at %d", n)
+	progress("%s: rest at %d", g.series.name, n)
 	rest(ctx, settling)
 	for _, s := range both {
 		servers, leader, _ := s.running()
@@ -97,7 +93,7 @@ func (g *growth) measureAt(ctx context.Context, n, bytes int, both []keeper) err
 // measureSnapshot has kvorum's leader write a snapshot. One that is under way is
 // waited for first.
 func (g *growth) measureSnapshot(ctx context.Context, n int, k *kvorum) error {
-	progress("keys: snapshot at %d", n)
+	progress("%s: snapshot at %d", g.series.name, n)
 	cluster := kvorumv1.NewClusterClient(k.to[k.leader].of(0))
 	var took time.Duration
 	for range 2 {
@@ -118,7 +114,7 @@ func (g *growth) measureSnapshot(ctx context.Context, n int, k *kvorum) error {
 // restartTime is how long a follower that was killed takes from its start until it
 // answers a linearizable read.
 func restartTime(ctx context.Context, s keeper) (time.Duration, error) {
-	progress("keys: restart a server of %s", s.name())
+	progress("restart a server of %s", s.name())
 	servers, leader, addresses := s.running()
 	i := (leader + 1) % len(servers)
 	if err := s.signal(i, syscall.SIGKILL); err != nil {
