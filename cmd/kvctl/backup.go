@@ -9,17 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"kvorum/backup"
 	"kvorum/cmd/internal/progress"
 	kvorumv1 "kvorum/proto/kvorum/v1"
 	"kvorum/raft/wal"
-	"kvorum/rpc/client"
 )
 
 func (k *kvctl) backup() *cobra.Command {
@@ -107,7 +103,9 @@ func (k *kvctl) receive(ctx context.Context, w io.Writer, stderr io.Writer) (fro
 		}
 		return float64(got.Load()) / float64(size.Load()), fmt.Sprintf("%.1f of %.1f MB", float64(got.Load())/1e6, float64(size.Load())/1e6)
 	}).Stop()
-	for chunk, err := range k.chunks(ctx, c) {
+	for chunk, err := range beginWithin(ctx, k.timeout, func(ctx context.Context) iter.Seq2[*kvorumv1.BackupChunk, error] {
+		return c.Backup(ctx, k.callOptions()...)
+	}) {
 		if err != nil {
 			return nil, failure{"backup", err}
 		}
@@ -122,25 +120,6 @@ func (k *kvctl) receive(ctx context.Context, w io.Writer, stderr io.Writer) (fro
 		size.Store(chunk.GetSize())
 	}
 	return from, nil
-}
-
-// chunks gives up if nothing comes within --timeout.
-func (k *kvctl) chunks(ctx context.Context, c *client.Client) iter.Seq2[*kvorumv1.BackupChunk, error] {
-	return func(yield func(*kvorumv1.BackupChunk, error) bool) {
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		silence := time.AfterFunc(k.timeout, func() { cancel(context.DeadlineExceeded) })
-		defer silence.Stop()
-		for chunk, err := range c.Backup(ctx, k.callOptions()...) {
-			silence.Stop()
-			if status.Code(err) == codes.Canceled {
-				err = context.Cause(ctx)
-			}
-			if !yield(chunk, err) {
-				return
-			}
-		}
-	}
 }
 
 // saved is a backup as it is printed.

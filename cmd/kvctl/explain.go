@@ -77,6 +77,7 @@ var advices = map[string]string{
 	"BUSY":               "try again later",
 	"TOO_STALE":          "ask another server, or raise --max-staleness",
 	"VALUE_TOO_LARGE":    "the servers' --max-value-bytes is the limit",
+	"COMPACTED":          "what has happened since is lost: watch again without --from, and look at kvctl list",
 	"CHANGE_IN_PROGRESS": "try again when that change is done",
 	"NOT_CAUGHT_UP":      "try again when kvctl status shows no lag",
 	"NOT_A_MEMBER":       "kvctl servers lists the members",

@@ -171,14 +171,14 @@ func TestHelpTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	c := clienttest.Start(t, 1)
 	for line, want := range map[string]string{
-		"--help":     "not there yet: txn, watch, explain",
+		"--help":     "not there yet: txn, explain",
 		"get --help": "so far it is served as linearizable",
 	} {
 		if got := at(t, c, "", strings.Fields(line)...); got.code != exitDone || !strings.Contains(got.stdout, want) {
 			t.Errorf("%s: got %+v, want %q", line, got, want)
 		}
 	}
-	for _, name := range []string{"txn", "watch", "backup", "restore", "explain"} {
+	for _, name := range []string{"txn", "explain"} {
 		if got := at(t, c, "", name); got.code != exitUsage {
 			t.Errorf("%s: got %+v; it is there, so the help is wrong", name, got)
 		}

@@ -42,7 +42,7 @@ func (k *kvctl) command() *cobra.Command {
 
 It is given one server or more with --servers or KVORUM_SERVERS, and learns the
 others from them. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the key does not
-exist, 4 the comparison failed. Planned, and not there yet: txn, watch, explain.`,
+exist, 4 the comparison failed. Planned, and not there yet: txn, explain.`,
 		Example:       "  kvctl set greeting hello\n  kvctl get greeting\n  kvctl --servers 10.0.0.1:8400,10.0.0.2:8400 status",
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -55,7 +55,7 @@ exist, 4 the comparison failed. Planned, and not there yet: txn, watch, explain.
 		RunE: func(*cobra.Command, []string) error { return nil }, // never: Args refuses all
 	}
 	k.globalFlags(root)
-	root.AddCommand(k.get(), k.set(), k.delete(), k.cas(), k.list())
+	root.AddCommand(k.get(), k.set(), k.delete(), k.cas(), k.list(), k.watch())
 	root.AddCommand(k.listServers(), k.status(), k.add(), k.promote(), k.remove(), k.transfer(), k.snapshot())
 	root.AddCommand(k.backup(), k.restore())
 	return root
