@@ -31,10 +31,14 @@ var watchKinds = map[kv.ChangeKind]kvorumv1.WatchResponse_Kind{
 // before has been sent. One comes as soon as there is nothing else to send, and later
 // when there has been nothing to send for a while.
 //
-// It begins only if there is a leader, and ends with NO_LEADER when this server has
-// been without for two to four seconds: another may know more. It ends with COMPACTED if the
-// next change is not held any more, because the client is too slow, or because this
-// server was given a snapshot.
+// The guarantee is sequential, not linearizable: all watches agree on one order, that
+// of the log, but what a client was answered may reach a watch later, and one watch
+// before another.
+//
+// A watch begins only if there is a leader, and ends with NO_LEADER when this server
+// has been without for two to four seconds: another may know more. It ends with
+// COMPACTED if the next change is not held any more, because the client is too slow,
+// or because this server was given a snapshot.
 func (s *kvService) Watch(req *kvorumv1.WatchRequest, stream grpc.ServerStreamingServer[kvorumv1.WatchResponse]) error {
 	filter, err := watchFilter(req)
 	if err != nil {
