@@ -17,6 +17,10 @@ type work struct {
 	snapshot  *snapshotJob
 }
 
+func (w work) empty() bool {
+	return w.restore == nil && len(w.entries) == 0 && len(w.reads) == 0 && w.snapshot == nil
+}
+
 // snapshotJob is what apply hands to snap.
 type snapshotJob struct {
 	meta    raft.SnapshotMeta

@@ -232,8 +232,8 @@ func (n *Node) perform(fx raft.Effects) {
 	for _, t := range fx.Trace {
 		n.log.Debug(t)
 	}
-	if fx.Restore != nil || len(fx.Committed) > 0 || len(fx.Reads) > 0 {
-		n.undone = append(n.undone, n.decide(fx))
+	if w := n.decide(fx); !w.empty() {
+		n.undone = append(n.undone, w)
 	}
 }
 

@@ -250,7 +250,8 @@ func (n *Node) await(p *proposal, at raft.EntryID, err error) {
 	n.proposals[at.Index] = p
 }
 
-// decide settles what the effects decide, and returns what is left to apply.
+// decide settles what the effects decide, and returns what is left to apply. A read
+// whose entry has been applied need not pass through apply.
 func (n *Node) decide(fx raft.Effects) work {
 	w := work{restore: fx.Restore, entries: fx.Committed}
 	if fx.Restore != nil {
@@ -266,7 +267,14 @@ func (n *Node) decide(fx raft.Effects) work {
 		n.handed = fx.Committed[len(fx.Committed)-1].Index
 	}
 	for _, rd := range fx.Reads {
-		w.reads = append(w.reads, n.confirmed(rd)...)
+		reads := n.confirmed(rd)
+		if rd.Index > n.Applied() {
+			w.reads = append(w.reads, reads...)
+			continue
+		}
+		for _, r := range reads {
+			r.done <- nil
+		}
 	}
 	return w
 }
