@@ -15,7 +15,7 @@ package lab
 // clock, are the numbers of its steps.
 type Frame struct {
 	Event    int     `json:"event"`    // how many events have been played
-	Time     float64 `json:"time"`     // of the last of them
+	Time     float64 `json:"time"`     // on the clock of whoever plays it: between the last of them and the next
 	Over     bool    `json:"over"`     // nothing comes any more: the run has ended, or an invariant broke
 	Furthest Point   `json:"furthest"` // how far this run, with its present actions, was ever played
 
@@ -179,6 +179,15 @@ type Sentence struct {
 	File     string   `json:"file"`     // it is in, as in raft/election.go,
 	Line     int      `json:"line"`     // and where
 	Sections []string `json:"sections"` // of the paper and the thesis that its comment cites, as in §5.2, thesis §9.6
+}
+
+// Mark is a moment of a run that stands out.
+type Mark struct {
+	Event  int     `json:"event"`
+	Time   float64 `json:"time"`
+	Kind   string  `json:"kind"` // leader, crash, restart, config, snapshot, command or violation
+	Server string  `json:"server"`
+	Text   string  `json:"text"`
 }
 
 // Caption says where a script is.

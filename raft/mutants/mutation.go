@@ -132,7 +132,7 @@ func (m Mutation) files(root string) (map[string]string, error) {
 // flag -overlay wants to be given, whose path it returns. The error says which
 // lines of which file are not what the zoo expects.
 func (m Mutation) Overlay(dir string) (path string, err error) {
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return "", err
 	}
@@ -160,8 +160,12 @@ func (m Mutation) Overlay(dir string) (path string, err error) {
 	return path, nil
 }
 
-// moduleRoot returns the folder of the go.mod that the working directory is under.
-func moduleRoot() (string, error) {
+// ErrNoSource says that a mutation, which changes the source, has none to change.
+var ErrNoSource = errors.New("mutants: the source is needed: run this in a checkout of kvorum")
+
+// Root returns the folder of the go.mod that the working directory is under.
+// Errors: ErrNoSource.
+func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", fmt.Errorf("mutants: %w", err)
@@ -172,7 +176,7 @@ func moduleRoot() (string, error) {
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			return "", errors.New("mutants: the source is needed: run this in a checkout of kvorum")
+			return "", ErrNoSource
 		}
 		dir = up
 	}

@@ -120,7 +120,7 @@ func runTest(parent context.Context, t Test, dir, overlay string, verbose io.Wri
 	if verbose == nil {
 		verbose = io.Discard
 	}
-	root, err := moduleRoot()
+	root, err := Root()
 	if err != nil {
 		return verdict{}, err
 	}

@@ -17,20 +17,10 @@ type Block struct {
 	input   string   // all of it as it is written
 }
 
-// Title is what the script says of itself first, up to a full stop or a colon.
+// Title is the first sentence that the script says of itself.
 func (s Script) Title() string {
-	title := s.Blocks[0].Comment
-	if end := strings.IndexAny(title, ":."); end > 0 {
-		for end+1 < len(title) && title[end+1] != ' ' { // as in §5.2
-			next := strings.IndexAny(title[end+1:], ":.")
-			if next < 0 {
-				return title
-			}
-			end += 1 + next
-		}
-		title = title[:end]
-	}
-	return title
+	title, _, _ := strings.Cut(s.Blocks[0].Comment, ". ")
+	return strings.TrimSuffix(title, ".")
 }
 
 // Parse reads a script; what happened last time is left out.

@@ -9,7 +9,7 @@ import (
 
 func TestAScriptIsReadInBlocks(t *testing.T) {
 	t.Parallel()
-	s := Parse("# A title (§5.2, Figure 4), of two\n# lines: and more.\ncluster S1\n\n# Next.\nelect S1\n----\n  S1: stands\n")
+	s := Parse("# A title (§5.2, Figure 4), of two\n# lines. And more.\ncluster S1\n\n# Next.\nelect S1\n----\n  S1: stands\n")
 	if got, want := s.Title(), "A title (§5.2, Figure 4), of two lines"; got != want {
 		t.Errorf("the title is %q, want %q", got, want)
 	}

@@ -54,6 +54,7 @@ type disk struct {
 
 	log     []raft.Entry // of the server, as it has handed it out
 	votes   []raft.ServerID
+	asked   ballot // to which the votes are the answer
 	applied []raft.Entry
 }
 
@@ -187,17 +188,33 @@ func (s *Stage) deliver(m raft.Message) {
 	s.perform(m.To)
 }
 
+// ballot is an election, or an attempt at one.
+type ballot struct {
+	term raft.Term
+	pre  bool
+}
+
 // countVote notes who said yes to a server.
 func (s *Stage) countVote(m raft.Message) {
-	d := s.disks[m.To]
-	yes := false
+	var answer ballot
 	switch body := m.Body.(type) {
 	case raft.RequestVoteResponse:
-		yes = body.VoteGranted
+		if body.VoteGranted {
+			answer = ballot{m.Term, false}
+		}
 	case raft.RequestPreVoteResponse:
-		yes = body.VoteGranted
+		if body.VoteGranted {
+			answer = ballot{body.NextTerm, true}
+		}
 	}
-	if role, _, _ := s.servers[m.To].Leadership(); yes && (role == raft.Candidate || role == raft.PreCandidate) {
+	d := s.disks[m.To]
+	switch {
+	case answer == ballot{}:
+		return
+	case d.asked != answer:
+		d.asked, d.votes = answer, nil
+	}
+	if !slices.Contains(d.votes, m.From) {
 		d.votes = append(d.votes, m.From)
 	}
 }

@@ -32,12 +32,28 @@ func (s *Stage) Servers() []View {
 		}
 		v.Status = r.Status()
 		v.Log = slices.DeleteFunc(slices.Clone(v.Log), func(e raft.Entry) bool { return e.Index < v.Status.FirstIndex })
-		if role := v.Status.Role; role == raft.Candidate || role == raft.PreCandidate {
-			v.Votes = append([]raft.ServerID{id}, d.votes...)
-		}
+		v.Votes = d.votesOf(v.Status)
 		all = append(all, v)
 	}
 	return all
+}
+
+// votesOf returns who said yes to a candidate or pre-candidate.
+func (d *disk) votesOf(st raft.Status) []raft.ServerID {
+	var asks ballot
+	switch st.Role {
+	case raft.Candidate:
+		asks = ballot{st.Term, false}
+	case raft.PreCandidate:
+		asks = ballot{st.Term + 1, true}
+	default:
+		return nil
+	}
+	votes := []raft.ServerID{st.ID}
+	if d.asked == asks {
+		votes = append(votes, d.votes...)
+	}
+	return votes
 }
 
 // Letters returns the messages that wait to be delivered, in the order in which

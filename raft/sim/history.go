@@ -3,6 +3,8 @@ package sim
 import (
 	"fmt"
 	"time"
+
+	"kvorum/raft"
 )
 
 // Kind is what an operation does.
@@ -44,6 +46,7 @@ func (s State) String() string {
 // Operation is what one client asked for, with what came of it. Times are virtual.
 type Operation struct {
 	Client       int
+	At           raft.ServerID // whom it was asked of, if of one server only
 	Kind         Kind
 	Key          string
 	Call, Return time.Duration

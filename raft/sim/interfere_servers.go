@@ -95,7 +95,7 @@ func (w *World) Ask(id raft.ServerID, what Operation, stale bool) error {
 	return w.at(id, func(s *server) error {
 		o := &operation{Operation: what, client: &client{id: w.c.clients.lastID}}
 		w.c.clients.lastID++
-		o.Client, o.Call = o.client.id, w.c.now
+		o.Client, o.At, o.Call = o.client.id, id, w.c.now
 		switch o.Kind {
 		case Get:
 		case Set:

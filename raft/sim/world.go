@@ -23,6 +23,7 @@ type World struct {
 
 	yield   func(struct{}) bool
 	over    bool
+	inside  bool                       // of what is one event
 	count   int                        // of messages, copies included
 	flights []*packet                  // on their way, in the order of their numbers
 	granted map[ballot][]raft.ServerID // the votes that have arrived
@@ -202,9 +203,18 @@ func (w *World) event(do func() error) (err error) {
 	case w.c.phase != chaos:
 		return errors.New("all faults have ended: now the simulator waits for the servers to settle")
 	}
+	if w.inside {
+		return do()
+	}
+	w.inside = true
 	w.c.guard(func() { err = do() })
+	w.inside = false
 	if err == nil {
 		w.c.played++
 	}
 	return err
 }
+
+// Together does several things to the world as one event. It is for what cannot
+// fail once the first has been done.
+func (w *World) Together(do func() error) error { return w.event(do) }
