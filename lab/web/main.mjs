@@ -33,7 +33,7 @@ const actions = {
 };
 const views = [new View(actions)];
 const timeline = new Timeline((ms) => player.jump("seek", { ms }));
-const trace = new Trace(document.querySelector("#trace ol"), engine, functions);
+const trace = new Trace(document.querySelector("#trace ol"), $("messages"), engine, functions);
 const inspector = new Inspector(say, () => player.frame);
 const command = new CommandLine(say, async (line) => (await engine.call("complete", { line })).words);
 const comparison = new Comparison(player, views, actions);

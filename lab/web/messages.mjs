@@ -7,10 +7,10 @@ export function field(message, name) {
   return message.fields.find((f) => f.name.toLowerCase().startsWith(name))?.value ?? "";
 }
 
-// entriesOf counts the entries that an AppendEntries brings, written [4.2 5.2].
+// entriesOf counts the entries that an AppendEntries brings.
 export function entriesOf(message) {
-  const list = field(message, "entries").replace(/^\[|\]$/g, "").trim();
-  return list === "" ? 0 : list.split(/\s+/).length;
+  const list = /entries=\[(.*?)\]/.exec(message.text)?.[1] ?? "";
+  return list === "" ? 0 : list.split(" ").length;
 }
 
 // signOf says how a message is drawn: outline, letter, and whether it is an answer.
@@ -57,8 +57,8 @@ export function drawSign(message) {
 
 // SIGNS explains the signs: [message, words].
 export const SIGNS = [
-  ["AppendEntries", [], "heartbeat"],
-  ["AppendEntries", [{ name: "entries", value: "[4.2 5.2]" }], "AppendEntries, with two entries"],
+  ["AppendEntries", [], "heartbeat: AppendEntries without entries"],
+  ["AppendEntries", [], "AppendEntries, with two entries", "entries=[4.1 5.1]"],
   ["AppendEntriesResponse", [{ name: "success", value: "true" }], "its answer: the logs agree"],
   ["AppendEntriesResponse", [{ name: "success", value: "false" }], "its answer: they do not"],
   ["RequestPreVote", [], "RequestPreVote: would I win?"],
@@ -67,4 +67,4 @@ export const SIGNS = [
   ["InstallSnapshot", [], "InstallSnapshot"],
   ["TimeoutNow", [], "TimeoutNow: stand at once"],
   ["ReadIndexRequest", [], "ReadIndex, for a read at a follower"],
-].map(([type, fields, words]) => [{ type, fields, term: 1 }, words]);
+].map(([type, fields, words, text = ""]) => [{ type, fields, term: 1, text }, words]);

@@ -1,28 +1,32 @@
 // Why: the sentences that the servers say, with the sections of the paper that the
 // function cites which said it, and the function itself on a click.
-import { el } from "./common/dom.mjs";
+import { el, set } from "./common/dom.mjs";
 import { termColour } from "./common/terms.mjs";
 
-const KEPT = 200; // sentences
+const KEPT = 200;  // sentences in the list
+const ASKED = 600; // sentences, most of them messages, that are fetched after a jump
 
 export class Trace {
   #list; #functions; #upto = 0; #engine;
 
-  constructor(list, engine, functions) {
+  // Messages are told only if the box is ticked: there are so many.
+  constructor(list, box, engine, functions) {
     this.#list = list;
+    box.addEventListener("change", () => {
+      set(list, "data-messages", box.checked);
+      list.scrollTop = list.scrollHeight;
+    });
     this.#engine = engine;
     this.#functions = functions;
   }
-
-  set engine(engine) { this.#engine = engine; }
 
   // show adds what was said; after a jump it asks for what was said before.
   async show(frame, jumped) {
     if (jumped || frame.event < this.#upto) {
       this.#upto = frame.event;
-      const { said } = await this.#engine.call("said", { from: 0, to: frame.event, limit: 60 });
+      const { said } = await this.#engine.call("said", { from: 0, to: frame.event, limit: ASKED });
       if (this.#upto !== frame.event) return; // another jump was faster
-      this.#list.replaceChildren(...said.map((s) => this.#line(s, frame)));
+      this.#list.replaceChildren(...said.slice(-KEPT).map((s) => this.#line(s, frame)));
     } else if (frame.event > this.#upto) {
       this.#upto = frame.event;
       this.#list.append(...frame.said.map((s) => this.#line(s, frame)));
