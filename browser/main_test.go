@@ -23,7 +23,7 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(binaries)
-	build := exec.Command("go", "build", "-o", binaries+"/", "./cmd/kvorum", "./cmd/kvctl", "./cmd/raftlab")
+	build := exec.Command("go", "build", "-o", binaries+"/", "./cmd/kvorum", "./cmd/kvctl", "./cmd/kvbench", "./cmd/raftlab")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)

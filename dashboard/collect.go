@@ -108,6 +108,8 @@ func reason(err error) string {
 		return "it refuses connections: its process is not running"
 	case status.Code(err) == codes.DeadlineExceeded || strings.Contains(text, "deadline exceeded"):
 		return fmt.Sprintf("no answer within %v: it is paused, overloaded or cut off", askPatience)
+	case strings.Contains(text, "error reading from server"):
+		return "the connection to it broke"
 	default:
 		return text
 	}

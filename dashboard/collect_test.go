@@ -106,14 +106,19 @@ func TestServerThatGoesAndComesBackIsAnEventWithItsReason(t *testing.T) {
 		if n2 := s.Servers[1]; n2.Up || n2.Silence < 1 || n2.State == nil || n2.Problem != "no answer within 700ms: it is paused, overloaded or cut off" {
 			t.Errorf("while it is silent: got %+v", n2)
 		}
-		c.silent["n2"] = false
+		c.silent["n2"], c.gone["n3"] = false, true
+		s = look.collect(t.Context())
+		c.gone["n2"] = true
 		s = look.collect(t.Context())
 		var got []string
 		for _, e := range s.Events {
 			got = append(got, e.Servers[0]+" "+e.Text)
 		}
-		want := []string{"n2 answers again", "n2 does not answer: no answer within 700ms: it is paused, overloaded or cut off"}
-		if !slices.Equal(got, want) || !s.Servers[1].Up || s.Servers[1].Silence != 0 {
+		want := []string{
+			"n2 does not answer: it refuses connections: its process is not running", // though n3 went just now, too
+			"n3 does not answer: it refuses connections: its process is not running",
+			"n2 answers again", "n2 does not answer: no answer within 700ms: it is paused, overloaded or cut off"}
+		if !slices.Equal(got, want) || s.Servers[1].Up {
 			t.Errorf("got %q and %+v", got, s.Servers[1])
 		}
 	})

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
@@ -59,7 +60,7 @@ func (s *sighting) describe(m *kvorumv1.Member, joint bool) Server {
 		return server
 	}
 	if server.Up {
-		server.Problem = s.last.status.GetDetail().GetNotReady()
+		server.Problem = strings.TrimPrefix(s.last.status.GetDetail().GetNotReady(), "raft: ")
 	} else {
 		server.Silence = time.Since(s.last.at).Seconds()
 	}

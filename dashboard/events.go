@@ -17,15 +17,17 @@ const (
 
 // events returns the latest of all logs, and of what was noticed from here.
 func (c *collector) events() []Event {
-	all := slices.Clone(c.noticed)
+	var all []Event
 	for _, m := range c.members {
 		// The latest first here too, as many records can be of one millisecond.
 		for _, r := range slices.Backward(c.seen[m.GetId()].last.status.GetDetail().GetLog()) {
 			all = append(all, eventOf(name(m), r))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Event) int { return cmp.Compare(b.Time, a.Time) })
-	all = join(all)
+	latestFirst := func(a, b Event) int { return cmp.Compare(b.Time, a.Time) }
+	slices.SortStableFunc(all, latestFirst)
+	all = slices.Concat(c.noticed, join(all))
+	slices.SortStableFunc(all, latestFirst)
 	return all[:min(len(all), maxEvents)]
 }
 

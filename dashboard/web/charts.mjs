@@ -43,9 +43,9 @@ function operations() {
 function latencies() {
   return [
     { label: "write, 50 %", color: "--accent", dash: [2, 3], value: (s) => s.load?.write.p50 || null },
-    { label: "99 %", color: "--accent", value: (s) => s.load?.write.p99 || null },
+    { label: "write, 99 %", color: "--accent", value: (s) => s.load?.write.p99 || null },
     { label: "read, 50 %", color: "--good", dash: [2, 3], value: (s) => s.load?.read.p50 || null },
-    { label: "99 %", color: "--good", dash: [6, 3], value: (s) => s.load?.read.p99 || null },
+    { label: "read, 99 %", color: "--good", dash: [6, 3], value: (s) => s.load?.read.p99 || null },
   ];
 }
 
@@ -81,13 +81,13 @@ function makeChart(place, title, lines, write, incrs) {
   const font = `11px ${style("--sans")}`;
   const axis = { stroke: style("--quiet"), font, grid: { stroke: style("--line"), width: 1 }, ticks: { show: false } };
   const chart = new uPlot({
-    width: box.clientWidth, height: HEIGHT, padding: [8, 4, 0, 0],
+    width: box.clientWidth, height: HEIGHT, padding: [8, 22, 0, 0],
     cursor: { y: false, points: { size: 6 }, sync: { key: "dashboard" } },
-    legend: { live: true },
+    legend: { markers: { width: 2, dash: (_, i) => pattern(lines[i - 1]?.dash) } },
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
     axes: [
       { ...axis, space: 70, size: 22, gap: 4, values: (_, times) => times.map((t) => new Date(t * 1000).toLocaleTimeString("en-GB").slice(0, t % 60 ? 8 : 5)) },
-      { ...axis, size: 56, gap: 6, space: 34, incrs, values: (_, values) => values.map((v) => v === 0 ? "0" : write(v)) },
+      { ...axis, size: 56, gap: 6, space: 34, incrs, values: (u, values) => values.map((v) => v === 0 ? "0" : isEmpty(u) ? "" : write(v)) },
     ],
     series: [
       { label: "", value: (_, t) => t ? new Date(t * 1000).toLocaleTimeString("en-GB") : "" },
@@ -101,8 +101,17 @@ function makeChart(place, title, lines, write, incrs) {
   return { chart, lines };
 }
 
+// pattern names the dashes of a line for its mark in the legend.
+function pattern(dash = []) {
+  if (dash.length === 0) return "solid";
+  return dash[0] > 2 ? "dashed" : "dotted";
+}
+
 // last is the newest value of a line, which the legend shows while nobody points.
 function last(chart, i) { return chart.data[i]?.at(-1); }
+
+// isEmpty reports whether there is nothing to measure by the axis.
+function isEmpty(chart) { return chart.data.slice(1).every((line) => line.every((v) => v === null)); }
 
 function drawTerms(chart) {
   const { ctx, bbox } = chart;

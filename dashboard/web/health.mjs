@@ -50,7 +50,7 @@ function drawFigures(load) {
     ["a read takes", load && latency(load.read.p50), load && load.read.p99 && `99 % within ${latency(load.read.p99)}`],
     ["a disk sync takes", load && latency(load.sync.p50), load && load.sync.p99 && `99 % within ${latency(load.sync.p99)}`],
   ];
-  if (load && load.failed.per_second > 0) figures.push(["fail a second", rate(load.failed.per_second), "no leader, too busy or too late"]);
+  if (load && load.failed.per_second > 0) figures.splice(2, 0, ["fail a second", rate(load.failed.per_second), "no leader, too busy or too late"]);
   keep(byId("figures"), figures, ([name]) => name, ([name]) => el("div", {}, el("dt", {}, name), el("dd"), el("small")), (box, [name, value, small]) => {
     set(box, "data-bad", name === "fail a second");
     write(box.children[1], value || "–");

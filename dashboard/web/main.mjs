@@ -9,6 +9,7 @@ import { drawEvents } from "./events.mjs";
 
 const PATIENCE = 2500; // milliseconds without a word after which the server is taken for lost
 
+let samples = 0; // how many came, for who waits for the page to show something
 let last = null; // the latest snapshot
 let heard = performance.now(); // when it came
 
@@ -24,6 +25,7 @@ function show(snapshot) {
   drawServers(snapshot);
   drawCharts(snapshot);
   drawEvents(snapshot);
+  document.body.dataset.samples = ++samples;
 }
 
 // lose says that the server of this page does not answer. What it said last stays.

@@ -69,9 +69,11 @@ function noteOf(o, leader) {
   return o.membership === "voter" ? "" : o.membership;
 }
 
-// behind is how many entries the leader has and a server has not, as the leader knows.
+// behind is how many entries the leader has and a server has not: as the leader
+// knows, or until it has found where their logs agree, as the server told last.
 export function behind(s, o) {
   const leader = s.servers.find((l) => l.id === s.leader?.id);
-  if (!leader || !o.progress) return undefined;
-  return Math.max(0, leader.state.last_index - o.progress.match_index);
+  if (!leader || leader === o || !o.state) return undefined;
+  const has = o.progress?.state === "replicate" ? o.progress.match_index : o.state.last_index;
+  return Math.max(0, leader.state.last_index - has);
 }

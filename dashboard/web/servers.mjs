@@ -7,6 +7,7 @@ import { address } from "./health.mjs";
 import { behind } from "./ring.mjs";
 
 const LEAST = 100; // entries that a bar shows at least
+const MUCH = 100; // entries behind, from which on it is worth a look
 
 export function drawServers(s) {
   const scale = scaleOf(s.servers.filter((o) => o.state));
@@ -20,7 +21,7 @@ function scaleOf(states) {
   const end = Math.max(0, ...states.map((o) => o.state.last_index));
   const behindMost = Math.max(0, ...states.map((o) => end - o.state.applied_index));
   let length = LEAST;
-  while (length < behindMost * 1.2) length *= 10;
+  while (length < behindMost * 1.2) length *= 2;
   return { start: Math.max(0, end - length), end };
 }
 
@@ -49,7 +50,8 @@ function drawRow(row, o, s, scale) {
   const lag = behind(s, o);
   const values = o.state ? [o.state.last_index, o.state.commit_index, o.state.applied_index, lag, o.state.snapshot_index] : [];
   figures.forEach((_, i) => write(list.children[i].children[1], values[i] === undefined ? "–" : count(values[i])));
-  set(list.children[3], "data-some", lag > 0);
+  set(list.children[3], "data-much", lag >= MUCH);
+  set(list.children[3], "title", inWords(o.progress));
   write(problem, problemOf(o));
   problem.hidden = problem.textContent === "";
 }
@@ -63,7 +65,13 @@ function problemOf(o) {
   if (!o.up) return o.problem + (o.silence ? `. It last answered ${span(o.silence)} ago.` : "");
   if (o.state.disk_silence > 1) return `its disk has not answered for ${span(o.state.disk_silence)}`;
   if (o.problem) return `not ready: ${o.problem}`;
+  if (o.progress?.silence > 1) return `the leader has not heard from it for ${span(o.progress.silence)}`;
   return { probe: "the leader looks for where their logs agree", snapshot: "the leader sends it a snapshot" }[o.progress?.state] ?? "";
+}
+
+// inWords is what the leader knows of a server's log.
+function inWords(progress) {
+  return progress && `the leader knows ${count(progress.match_index)} to be there, and sends ${count(progress.next_index)} next (${progress.state})`;
 }
 
 // drawBar lays the parts of a log over each other, the shortest on top.
