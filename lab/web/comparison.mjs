@@ -99,5 +99,5 @@ export class Comparison {
 // for by address is kept.
 function linkFor(mutation, link) {
   if (new URLSearchParams(link).has("mutation")) return link;
-  return mutation.link || link;
+  return mutation.link || (mutation.scenario && `scenario=${mutation.scenario}`) || link;
 }

@@ -19,7 +19,7 @@ export function fillChooser(scenarios, begin) {
   const go = (link) => { dialog("choose").close(); begin(link); };
   document.getElementById("scenarios").replaceChildren(...scenarios.map((s) => {
     const [title, rest] = split(s.title);
-    return el("li", {}, el("button", { "data-scenario": s.name, onclick: () => go(`scenario=${s.name}`) }, el("b", {}, title), el("span", {}, rest), el("small", {}, `${s.steps} steps`)));
+    return el("li", {}, el("button", { "data-scenario": s.name, onclick: () => go(`scenario=${s.name}`) }, el("b", {}, title), el("span", {}, rest)));
   }));
   document.getElementById("free").addEventListener("submit", (event) => {
     event.preventDefault();

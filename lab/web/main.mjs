@@ -10,12 +10,13 @@ import { Inspector } from "./inspector.mjs";
 import { CommandLine } from "./command.mjs";
 import { Comparison } from "./comparison.mjs";
 import { KEYS, listen } from "./keys.mjs";
-import { showCaption } from "./caption.mjs";
+import { showCaption, nameOf as nameOfStory } from "./caption.mjs";
 import { showProperties, showQuorum, showState, showOperations } from "./cards.mjs";
 import { el, set, write } from "./common/dom.mjs";
 import * as dialogs from "./dialogs.mjs";
 
 const $ = (id) => document.getElementById(id);
+const THE_END = 1e9; // an event after the last of any story
 const FIRST = "seed=1&servers=5";
 
 const engine = new Engine("lab.wasm.gz");
@@ -51,7 +52,7 @@ function show(frames, newLink, jumped) {
   showState(document.querySelector("#state .body"), worst);
   showOperations(document.querySelector("#operations .body"), frame);
   set(document.body, "data-story", frame.scenario != null);
-  timeline.show(frame, stepsOf(frame));
+  timeline.show(frame);
   if (jumped || !player.playing) timeline.ask(engine, frame, jumped).catch(() => {});
   trace.show(frame, jumped).catch(() => {});
   inspector.show();
@@ -59,12 +60,8 @@ function show(frames, newLink, jumped) {
   keepLink(jumped);
 }
 
-function stepsOf(frame) {
-  return hello.scenarios.find((s) => s.name === frame.scenario?.name)?.steps ?? 0;
-}
-
 function nameOf(frame) {
-  if (frame.scenario) return frame.scenario.title.split(/[:.(]/)[0];
+  if (frame.scenario) return nameOfStory(frame.scenario);
   const run = new URLSearchParams(link);
   return `${run.has("chaos") ? "chaos, " : ""}seed ${run.get("seed") ?? 1}, ${frame.servers.filter((s) => s.process !== "gone").length} servers`;
 }
@@ -104,22 +101,26 @@ async function say(line) {
   player.play(playing);
 }
 
-// begin opens a run, or a story, by its link, and plays it.
+// begin opens a run, or a story, by its link, and plays it. A story is played to
+// its end first, unseen, so that the slider knows how long it is.
 async function begin(to, go = true) {
   comparison.end();
   inspector.close(false);
   player.setSpeed();
-  if (await player.jump("open", { link: to })) player.play(go);
+  const opened = await player.jump("open", { link: to });
+  if (!opened) return;
+  if (player.script) {
+    await engine.call("seek", { event: THE_END });
+    await player.jump("seek", { event: opened.frame.event });
+  }
+  player.play(go);
 }
 
+// toBlock goes to the beginning of a block of a story, or, back, to its end.
 async function toBlock(block) {
-  const steps = stepsOf(player.frame);
-  const at = player.frame.scenario.block;
-  if (block < at) {
-    for (let event = player.frame.event; event > 0 && player.frame.scenario.block >= at; event--) await player.jump("step", { n: -1 });
-    return;
-  }
-  for (let i = 0; i < steps && player.frame.scenario.block === at && !player.over; i++) await player.jump("step", { n: 1 });
+  const forth = block > player.frame.scenario.block;
+  const there = () => (forth ? player.frame.scenario.block >= block : player.frame.scenario.block <= block);
+  while (block >= 0 && !there() && !(forth && player.over)) await player.jump("step", { n: forth ? 1 : -1 });
 }
 
 function faster(by) {

@@ -4,8 +4,8 @@
 export const SPEEDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 1, 5];
 const NORMAL = 0.05; // milliseconds of the run in one of ours
 const DULL = 6; // times faster, while no message is on its way
-const STEPS = 1.4; // of a script in a second, at normal speed
-const READING = 22; // milliseconds that a letter of a caption takes to read
+const STORY = 40000; // milliseconds that the steps of a story take at normal speed, in all
+const READING = 18; // milliseconds that a letter of a caption takes to read
 
 export class Player {
   playing = false;
@@ -28,7 +28,7 @@ export class Player {
   // pace is how many milliseconds of the run pass in one of ours; a script's unit
   // is a step.
   get pace() {
-    if (this.script) return (STEPS / 1000) * (this.speed / NORMAL);
+    if (this.script) return Math.max(1.2 / 1000, this.frame.furthest.time / STORY) * (this.speed / NORMAL);
     return this.frames.every((f) => f.messages.length === 0) ? this.speed * DULL : this.speed;
   }
 

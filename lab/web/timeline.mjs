@@ -24,10 +24,10 @@ export class Timeline {
     });
   }
 
-  // show is told the steps of a script; a run without end is shown with room to go on.
-  show(frame, steps) {
+  // show leaves room to go on, except in a story, which has an end.
+  show(frame) {
     const script = frame.scenario != null;
-    this.#end = script ? Math.max(steps, 1) : 500 * 2 ** Math.max(0, Math.ceil(Math.log2((frame.furthest.time * 1.03) / 500)));
+    this.#end = script ? Math.max(frame.furthest.time, 1) : 500 * 2 ** Math.max(0, Math.ceil(Math.log2((frame.furthest.time * 1.03) / 500)));
     set(this.#slider, "max", this.#end);
     if (!this.#held) this.#slider.value = frame.time;
     this.#slider.style.setProperty("--played", `${(100 * frame.time) / this.#end}%`);
