@@ -105,10 +105,6 @@ func (k *kvorum) gather(ctx context.Context, n, servers int, keyOf func(i int) s
 	if err := k.findLeader(ctx); err != nil {
 		return nil, err
 	}
-	leader, err := k.status(ctx, k.leader)
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	var streams sync.WaitGroup
 	a := &audience{n: n, all: make(chan error, 1)}
@@ -117,11 +113,13 @@ func (k *kvorum) gather(ctx context.Context, n, servers int, keyOf func(i int) s
 		streams.Wait()
 		return nil
 	}
-	from := leader.GetAppliedIndex() + 1 // so that none is missed, however late a stream begins
-	_, err = repeat(ctx, "watcher", n, growthClients, func(_ context.Context, _, i int) error {
+	_, err := repeat(ctx, "watcher", n, growthClients, func(_ context.Context, _, i int) error {
 		at := k.to[(k.leader+i%servers)%len(k.to)].of(i / servers)
-		stream, err := kvorumv1.NewKVClient(at).Watch(ctx, &kvorumv1.WatchRequest{Key: keyOf(i), FromRevision: from})
+		stream, err := kvorumv1.NewKVClient(at).Watch(ctx, &kvorumv1.WatchRequest{Key: keyOf(i)})
 		if err != nil {
+			return err
+		}
+		if _, err := stream.Recv(); err != nil { // after it, no change is missed
 			return err
 		}
 		streams.Go(func() { a.listen(ctx, stream.Recv) })
