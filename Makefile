@@ -16,13 +16,17 @@ ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|F
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
-.PHONY: help build run test screenshots race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover load clean
+.PHONY: help build lab run test screenshots race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-build: ## bin/kvorum, bin/kvctl, bin/kvbench, bin/raftlab (12 s, 1 s if little has changed)
+build: ## bin/kvorum, bin/kvctl, bin/kvbench, bin/raftlab with the lab's page (20 s, 5 s if little has changed)
+	go run ./cmd/raftlab engine
 	go build -o bin/ ./cmd/...
+
+lab: build ## watch, rewind and break the real Raft in a browser, at http://127.0.0.1:8480 (until Ctrl-C)
+	bin/raftlab serve
 
 run: build ## three servers on this machine, data in ./kvorum-demo (until Ctrl-C)
 	bin/kvorum demo
@@ -103,5 +107,5 @@ load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256
 	bin/kvbench --servers $(SERVERS) --workload get --clients 1,16,64,256
 
-clean: ## remove bin/; the data folders stay (at once)
-	rm -rf bin
+clean: ## remove what was built; the data folders stay (at once)
+	rm -rf bin lab/engine/built/lab.wasm.gz lab/engine/built/wasm_exec.js

@@ -36,7 +36,7 @@ var commands = []Command{
 	{"cut", "cut LINK", "the link loses all messages; n1->n2 is one direction, n1 n2 both", cut},
 	{"slow", "slow LINK MS", "messages there take so many milliseconds longer; 0: as before", slow},
 	{"split", "split SERVER ... | SERVER ...", "only those on one side hear each other", split},
-	{"heal", "heal", "all links are whole and fast", heal},
+	{"heal", "heal [LINK]", "the link is whole and fast again; without a link, all are", heal},
 	{"drop", "drop MESSAGE", "a message on its way is lost", message((*world).Drop)},
 	{"duplicate", "duplicate MESSAGE", "a copy of it comes later", message((*world).Duplicate)},
 	{"delay", "delay MESSAGE MS", "it takes so many milliseconds longer", delay},

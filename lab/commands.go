@@ -147,10 +147,21 @@ func split(s *worldScene, args []string) (string, error) {
 }
 
 func heal(s *worldScene, args []string) (string, error) {
-	if len(args) > 0 {
+	if len(args) == 0 {
+		return "", s.world.Heal()
+	}
+	pairs, rest, err := links(args)
+	if err != nil || len(rest) > 0 {
 		return "", errUsage
 	}
-	return "", s.world.Heal()
+	return "", s.world.Together(func() error {
+		for _, p := range pairs {
+			if err := errors.Join(s.world.Cut(p[0], p[1], false), s.world.Slow(p[0], p[1], 0)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func delay(s *worldScene, args []string) (string, error) {

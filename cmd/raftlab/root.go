@@ -49,7 +49,7 @@ Exit codes: 0 all is well, 1 an invariant broke or it failed, 2 wrong usage.`,
 		},
 		RunE: func(*cobra.Command, []string) error { return nil }, // never: Args refuses all
 	}
-	root.AddCommand(l.sim(), l.replay(), l.shrink(), l.mutants(), l.wal())
+	root.AddCommand(l.serve(), l.export(), l.sim(), l.replay(), l.shrink(), l.mutants(), l.wal(), l.engine())
 	return root
 }
 
