@@ -16,7 +16,7 @@ ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|F
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
-.PHONY: help build lab run test screenshots race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover load clean
+.PHONY: help build lab run test screenshots race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover bench-growth load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -102,6 +102,9 @@ bench-disk: ## appends against a bare write and fdatasync; starts on 1 GiB of lo
 
 bench-failover: build ## how long no write succeeds when the leader is killed, paused or cut off (root), or all restart: kvorum, etcd (5 min)
 	cd bench && go run . -kvorum ../bin/kvorum -failover
+
+bench-growth: build ## how cost grows with servers, keys, values, sessions, watchers and lag: tables, charts in bench/results/growth (9 min)
+	cd bench && go run . -kvorum ../bin/kvorum -growth all -report results/growth
 
 load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256
