@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,14 +29,18 @@ type operation func(ctx context.Context, client int, random *rand.Rand) error
 // measurement is one turn of one system.
 type measurement struct {
 	elapsed time.Duration
-	cpu     time.Duration // of the servers, all together
+	cpu     time.Duration   // of the servers, all together
+	byEach  []time.Duration // of each server, the busiest first; nil: they are not processes of their own
+	clients time.Duration   // of the clients, which are all in this process; 0: so are the servers
 	latency *hdrhistogram.Histogram
 }
 
 func (m measurement) rate() float64 { return float64(m.latency.TotalCount()) / m.elapsed.Seconds() }
 
-func (m measurement) cpuPerOperation() time.Duration {
-	return m.cpu / time.Duration(max(1, m.latency.TotalCount()))
+func (m measurement) cpuPerOperation() time.Duration { return m.perOperation(m.cpu) }
+
+func (m measurement) perOperation(d time.Duration) time.Duration {
+	return d / time.Duration(max(1, m.latency.TotalCount()))
 }
 
 func newHistogram() *hdrhistogram.Histogram {
@@ -47,7 +53,7 @@ const patience = 10 * time.Second
 
 // load lets the clients work in closed loops for d.
 func load(ctx context.Context, s system, do operation, clients int, d time.Duration) (m measurement, err error) {
-	cpu, err := s.cpu()
+	used, err := readUse(s)
 	if err != nil {
 		return m, err
 	}
@@ -64,12 +70,47 @@ func load(ctx context.Context, s system, do operation, clients int, d time.Durat
 	for _, l := range latencies {
 		m.latency.Merge(l)
 	}
-	now, err := s.cpu()
-	m.cpu = now - cpu
+	now, err := readUse(s)
+	m.charge(used, now)
 	if err = errors.Join(err, errors.Join(failures...)); err != nil {
 		return m, fmt.Errorf("%s: %w", s.name(), err)
 	}
 	return m, nil
+}
+
+// use is the processor time used up to a moment.
+type use struct {
+	servers time.Duration
+	each    []time.Duration // by server; nil: they are not processes of their own
+	own     time.Duration   // of this process
+}
+
+func readUse(s system) (u use, err error) {
+	if u.servers, err = s.cpu(); err != nil {
+		return u, err
+	}
+	if processes, ok := s.(interface {
+		cpuOfEach() ([]time.Duration, error)
+	}); ok {
+		if u.each, err = processes.cpuOfEach(); err != nil {
+			return u, err
+		}
+	}
+	u.own, err = ownCPU()
+	return u, err
+}
+
+// charge notes what was used in between.
+func (m *measurement) charge(before, after use) {
+	m.cpu = after.servers - before.servers
+	if len(after.each) == 0 || len(after.each) != len(before.each) {
+		return
+	}
+	m.clients = after.own - before.own
+	for i := range after.each {
+		m.byEach = append(m.byEach, after.each[i]-before.each[i])
+	}
+	slices.SortFunc(m.byEach, func(a, b time.Duration) int { return cmp.Compare(b, a) })
 }
 
 // work is the closed loop of one client.

@@ -60,6 +60,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	turns := flags.Int("turns", 3, "turns of each system in each row")
 	only := flags.String("only", "", "only the rows whose workload, or with -failover the systems and faults whose name, is in this list, such as set,get")
 	at := flags.Int("clients", 0, "only the rows with so many clients; 0: all")
+	flags.IntVar(&connectionsToServer, "connections", connectionsToServer, "connections to a server, which its clients share")
 	failover := flags.Bool("failover", false, "instead, kill, pause and cut off leaders, and restart all servers, and measure how long no write succeeds")
 	kills := flags.Int("kills", 20, "with -failover: how often a leader is killed; other faults are rarer")
 	growing := flags.String("growth", "", "instead, measure how cost grows: all, or a list of "+usualSeries+",tiny-keys")

@@ -32,7 +32,11 @@ type result struct {
 	P50       time.Duration `json:"p50_ns"`
 	P99       time.Duration `json:"p99_ns"`
 	Max       time.Duration `json:"max_ns"`
-	CPU       time.Duration `json:"cpu_per_operation_ns"`
+	CPU       time.Duration `json:"cpu_per_operation_ns"` // of all servers together
+
+	// Of each server, the busiest first, and of the clients; none where all share one process.
+	CPUOfEach    []time.Duration `json:"cpu_per_operation_of_each_ns,omitempty"`
+	CPUOfClients time.Duration   `json:"cpu_per_operation_of_clients_ns,omitempty"`
 }
 
 func (r result) row() row { return row{r.Workload, r.Clients, r.Bytes} }
@@ -123,14 +127,20 @@ func summarize(system string, r row, turns []measurement) result {
 			return time.Duration(m.latency.ValueAtQuantile(q)) * time.Microsecond
 		}
 	}
-	return result{
+	res := result{
 		System: system, Workload: r.workload, Clients: r.clients, Bytes: r.bytes,
 		PerSecond: median(turns, measurement.rate),
 		P50:       median(turns, quantile(50)),
 		P99:       median(turns, quantile(99)),
 		Max:       median(turns, quantile(100)),
 		CPU:       median(turns, measurement.cpuPerOperation),
+
+		CPUOfClients: median(turns, func(m measurement) time.Duration { return m.perOperation(m.clients) }),
 	}
+	for i := range turns[0].byEach {
+		res.CPUOfEach = append(res.CPUOfEach, median(turns, func(m measurement) time.Duration { return m.perOperation(m.byEach[i]) }))
+	}
+	return res
 }
 
 // median returns the median of what f says of the turns.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,20 +74,31 @@ func (s servers) close() error {
 
 // cpu is the processor time used by all of them.
 func (s servers) cpu() (total time.Duration, err error) {
+	each, err := s.cpuOfEach()
+	for _, used := range each {
+		total += used
+	}
+	return total, err
+}
+
+// cpuOfEach is the processor time that each of them has used.
+func (s servers) cpuOfEach() (each []time.Duration, err error) {
 	for _, cmd := range s {
 		fields, err := processStat(cmd.Process.Pid)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
+		var used time.Duration
 		for _, field := range fields[11:13] { // utime and stime, in ticks of 10 ms
 			ticks, err := strconv.ParseInt(field, 10, 64)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
-			total += time.Duration(ticks) * 10 * time.Millisecond
+			used += time.Duration(ticks) * 10 * time.Millisecond
 		}
+		each = append(each, used)
 	}
-	return total, nil
+	return each, nil
 }
 
 // processStat returns the fields of /proc/PID/stat after the program's name.
@@ -121,14 +133,15 @@ func freeAddresses(n int) (addresses []string, err error) {
 	return addresses, nil
 }
 
-// connections are what the clients share; client i uses the i-th, cyclically.
+// connections are what the clients use; client i uses the i-th, cyclically.
 type connections []*grpc.ClientConn
 
-// shared is the number of connections to a server, for every system alike.
-const shared = 8
+// connectionsToServer is how many there are to a server, for every system alike. They
+// are established at their first use.
+var connectionsToServer = slices.Max(allClients)
 
 func connect(addr string) (c connections, err error) {
-	for range shared {
+	for range connectionsToServer {
 		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			return nil, errors.Join(err, c.close())
@@ -147,9 +160,9 @@ func (c connections) close() (err error) {
 	return err
 }
 
-// until calls f until it succeeds, or half a minute has passed.
+// until calls f until it succeeds, or two minutes have passed.
 func until(ctx context.Context, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for {
 		err := f(ctx)

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -65,12 +66,21 @@ func (b *bench) find(system string, r row) (result, bool) {
 // printTables prints every result, a row for each system.
 func (b *bench) printTables() {
 	w := tabwriter.NewWriter(b.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nworkload\tclients\tbytes\tsystem\tops/s\tp50\tp99\tmax\tserver CPU/op\t")
+	fmt.Fprintln(w, "\nworkload\tclients\tbytes\tsystem\tops/s\tp50\tp99\tmax\tserver CPU/op\tof each (µs)\tclient CPU/op\t")
 	for _, r := range b.results {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%.0f\t%v\t%v\t%v\t%v\t\n", r.Workload, r.Clients, r.Bytes, r.System, r.PerSecond,
-			r.P50, r.P99, r.Max.Round(100*time.Microsecond), r.CPU.Round(time.Microsecond))
+		fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%.0f\t%v\t%v\t%v\t%v\t%s\t%v\t\n", r.Workload, r.Clients, r.Bytes, r.System, r.PerSecond,
+			r.P50, r.P99, r.Max.Round(100*time.Microsecond), r.CPU.Round(time.Microsecond), ofEach(r), r.CPUOfClients.Round(time.Microsecond))
 	}
 	w.Flush() //nolint:errcheck // it is the terminal
+}
+
+// ofEach tells what a request costs each server: 61+22+21.
+func ofEach(r result) string {
+	var parts []string
+	for _, used := range r.CPUOfEach {
+		parts = append(parts, strconv.FormatInt(used.Round(time.Microsecond).Microseconds(), 10))
+	}
+	return strings.Join(parts, "+")
 }
 
 // ratio compares two systems in the rows of one workload with values of 256 bytes.
