@@ -274,7 +274,7 @@ func (p *Player) sentences(from, to int) []Sentence {
 }
 
 // Marks returns what stands out in the run as far as it was played.
-func (p *Player) Marks() []Mark { return slices.Clone(p.marks) }
+func (p *Player) Marks() []Mark { return append([]Mark{}, p.marks...) }
 
 // Said returns what was said from one event to another, the last of it if that is
 // more than the limit.

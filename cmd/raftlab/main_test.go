@@ -13,8 +13,8 @@ import (
 	"kvorum/raft/sim"
 )
 
-// lab runs one command line.
-func lab(t *testing.T, line string) (code int, stdout, stderr string) {
+// raftlabRuns runs one command line.
+func raftlabRuns(t *testing.T, line string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, complaints bytes.Buffer
 	code = run(t.Context(), strings.Fields(line), &out, &complaints)
@@ -23,7 +23,7 @@ func lab(t *testing.T, line string) (code int, stdout, stderr string) {
 
 func TestSimPlaysSeedsAndEndsWithItsFigures(t *testing.T) {
 	t.Parallel()
-	code, out, complaints := lab(t, "sim --seeds 3 --base 7")
+	code, out, complaints := raftlabRuns(t, "sim --seeds 3 --base 7")
 	figures := regexp.MustCompile(`^sim: seeds=3 events=\d+ sim_hours=\S+ cpu_minutes=\S+ sim_hours_per_cpu_minute=\S+ situations=\d+/\d+ violations=0\n$`)
 	if code != 0 || !figures.MatchString(out) || complaints != "" {
 		t.Errorf("got %d, %q, %q", code, out, complaints)
@@ -32,15 +32,15 @@ func TestSimPlaysSeedsAndEndsWithItsFigures(t *testing.T) {
 
 func TestSimEndsWhenItsTimeIsOver(t *testing.T) {
 	t.Parallel()
-	if code, out, complaints := lab(t, "sim --time 1s"); code != 0 || !strings.Contains(out, "violations=0") {
+	if code, out, complaints := raftlabRuns(t, "sim --time 1s"); code != 0 || !strings.Contains(out, "violations=0") {
 		t.Errorf("got %d, %q, %q", code, out, complaints)
 	}
 }
 
 func TestReplaysAreEqual(t *testing.T) {
 	t.Parallel()
-	_, one, _ := lab(t, "replay 3")
-	_, two, _ := lab(t, "replay 3")
+	_, one, _ := raftlabRuns(t, "replay 3")
+	_, two, _ := raftlabRuns(t, "replay 3")
 	if one == "" || one != two {
 		t.Error("two replays of seed 3 differ, or print nothing")
 	}
@@ -48,10 +48,10 @@ func TestReplaysAreEqual(t *testing.T) {
 
 func TestReplayPrintsWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
-	_, whole, _ := lab(t, "replay 3")
-	_, until, _ := lab(t, "replay 3 --until 4s")
-	_, part, _ := lab(t, "replay 3 --from 2s --until 4s")
-	_, about, _ := lab(t, "replay 3 --until 4s --server n1")
+	_, whole, _ := raftlabRuns(t, "replay 3")
+	_, until, _ := raftlabRuns(t, "replay 3 --until 4s")
+	_, part, _ := raftlabRuns(t, "replay 3 --from 2s --until 4s")
+	_, about, _ := raftlabRuns(t, "replay 3 --until 4s --server n1")
 	if !strings.HasPrefix(whole, until) || !strings.HasSuffix(until, part) || len(part) == 0 || len(part) >= len(until) || len(until) >= len(whole) {
 		t.Errorf("--from and --until do not cut out a part: %d bytes of %d of %d", len(part), len(until), len(whole))
 	}
@@ -74,8 +74,8 @@ func TestReplayKnowsItsServers(t *testing.T) {
 		seed++
 	}
 	replay := fmt.Sprintf("replay %d --server ", seed)
-	_, name, _ := lab(t, replay+"n1")
-	_, second, _ := lab(t, replay+"n1@2")
+	_, name, _ := raftlabRuns(t, replay+"n1")
+	_, second, _ := raftlabRuns(t, replay+"n1@2")
 	if !strings.Contains(name, " n1@2 starts\n") || !strings.Contains(name, " n1 starts\n") {
 		t.Error("--server n1 leaves out n1, or n1@2 in its place")
 	}
@@ -83,7 +83,7 @@ func TestReplayKnowsItsServers(t *testing.T) {
 		t.Error("--server n1@2 leaves out that, or does not leave out n1")
 	}
 	for _, stranger := range []string{"n9", "n1@9", "n"} {
-		code, out, complaints := lab(t, replay+"n1,n1@2,"+stranger+" --until 1s")
+		code, out, complaints := raftlabRuns(t, replay+"n1,n1@2,"+stranger+" --until 1s")
 		if code != 2 || out != "" || !strings.Contains(complaints, "--server "+stranger+": there is no such server in this run, but n1, ") {
 			t.Errorf("%s: got %d, %q, %q", stranger, code, out, complaints)
 		}
@@ -92,12 +92,12 @@ func TestReplayKnowsItsServers(t *testing.T) {
 
 func TestShortSeedsAreReplayed(t *testing.T) {
 	t.Parallel()
-	code, short, _ := lab(t, "replay 3 --short")
-	_, whole, _ := lab(t, "replay 3")
+	code, short, _ := raftlabRuns(t, "replay 3 --short")
+	_, whole, _ := raftlabRuns(t, "replay 3")
 	if code != 0 || short == "" || len(short) > len(whole)/3 {
 		t.Errorf("got %d, and %d bytes where the whole run has %d", code, len(short), len(whole))
 	}
-	if code, out, complaints := lab(t, "sim --short --seeds 100"); code != 0 || !strings.Contains(out, " seeds=100 ") {
+	if code, out, complaints := raftlabRuns(t, "sim --short --seeds 100"); code != 0 || !strings.Contains(out, " seeds=100 ") {
 		t.Errorf("got %d, %q, %q", code, out, complaints)
 	}
 }
@@ -105,16 +105,16 @@ func TestShortSeedsAreReplayed(t *testing.T) {
 func TestTheNumberOfServersCanBeFixed(t *testing.T) {
 	t.Parallel()
 	for seed := range 4 {
-		code, out, complaints := lab(t, fmt.Sprintf("replay %d --servers 6 --until 1ms", seed))
+		code, out, complaints := raftlabRuns(t, fmt.Sprintf("replay %d --servers 6 --until 1ms", seed))
 		if code != 0 || !strings.Contains(out, " 6 servers, ") || !strings.Contains(out, " n6 starts\n") || strings.Contains(out, " n7 starts\n") {
 			t.Errorf("seed %d: got %d, %q, %q", seed, code, out, complaints)
 		}
 	}
-	if code, out, complaints := lab(t, "sim --servers 1 --seeds 2"); code != 0 || !strings.Contains(out, " seeds=2 ") {
+	if code, out, complaints := raftlabRuns(t, "sim --servers 1 --seeds 2"); code != 0 || !strings.Contains(out, " seeds=2 ") {
 		t.Errorf("got %d, %q, %q", code, out, complaints)
 	}
 	for _, wrong := range []string{"sim --servers 8", "replay 3 --servers 5 --short"} {
-		if code, _, _ := lab(t, wrong); code != 2 {
+		if code, _, _ := raftlabRuns(t, wrong); code != 2 {
 			t.Errorf("%s: got %d", wrong, code)
 		}
 	}
@@ -122,8 +122,8 @@ func TestTheNumberOfServersCanBeFixed(t *testing.T) {
 
 func TestReplayLeavesActionsOut(t *testing.T) {
 	t.Parallel()
-	_, whole, _ := lab(t, "replay 3 --until 4s")
-	_, without, _ := lab(t, "replay 3 --until 4s --drop 0-100000")
+	_, whole, _ := raftlabRuns(t, "replay 3 --until 4s")
+	_, without, _ := raftlabRuns(t, "replay 3 --until 4s --drop 0-100000")
 	if without == "" || without == whole {
 		t.Error("without any actions, the run is the same")
 	}
@@ -131,7 +131,7 @@ func TestReplayLeavesActionsOut(t *testing.T) {
 
 func TestMutantsListsTheZoo(t *testing.T) {
 	t.Parallel()
-	code, out, complaints := lab(t, "mutants")
+	code, out, complaints := raftlabRuns(t, "mutants")
 	if code != 0 || complaints != "" {
 		t.Fatalf("got %d, %q", code, complaints)
 	}
@@ -149,17 +149,17 @@ func TestMutantsListsTheZoo(t *testing.T) {
 func TestABrokenRuleIsFoundReplayedAndShrunk(t *testing.T) {
 	t.Parallel()
 	const mutant = "commit-an-old-term-by-counting"
-	code, out, complaints := lab(t, "sim --seeds 500 --mutant "+mutant)
+	code, out, complaints := raftlabRuns(t, "sim --seeds 500 --mutant "+mutant)
 	if code != 1 || !strings.Contains(complaints, "raftlab: seed ") {
 		t.Fatalf("no seed fails: %d, %q, %q", code, out, complaints)
 	}
 	broken := strings.TrimSpace(complaints[strings.LastIndex(complaints, "raftlab: "):])
 
-	code, _, complaints = lab(t, command(t, out, "replay"))
+	code, _, complaints = raftlabRuns(t, command(t, out, "replay"))
 	if code != 1 || !strings.Contains(complaints, broken) {
 		t.Errorf("replayed: got %d, %q, want %q", code, complaints, broken)
 	}
-	code, out, complaints = lab(t, command(t, out, "shrink"))
+	code, out, complaints = raftlabRuns(t, command(t, out, "shrink"))
 	if code != 0 || !strings.Contains(out, "shrunk from") || !isAction.MatchString(strings.SplitAfter(out, "left:\n")[1]) {
 		t.Fatalf("shrunk: got %d, %q, %q", code, out, complaints)
 	}
@@ -168,7 +168,7 @@ func TestABrokenRuleIsFoundReplayedAndShrunk(t *testing.T) {
 	if !strings.Contains(again, "--drop") {
 		t.Errorf("nothing was left out: %s", again)
 	}
-	if code, _, complaints = lab(t, again); code != 1 || !strings.Contains(complaints, smaller) {
+	if code, _, complaints = raftlabRuns(t, again); code != 1 || !strings.Contains(complaints, smaller) {
 		t.Errorf("replayed what was shrunk: got %d, %q, want %q", code, complaints, smaller)
 	}
 }
@@ -181,14 +181,14 @@ func TestExamplesWork(t *testing.T) {
 	root := (&raftlab{}).command()
 	var lines []string
 	for _, cmd := range append(root.Commands(), root) {
-		if cmd.Name() != "wal" { // which needs a server's data
+		if !slices.Contains([]string{"wal", "serve", "export"}, cmd.Name()) { // see their own tests
 			lines = slices.AppendSeq(lines, strings.Lines(cmd.Example))
 		}
 	}
 	slices.Sort(lines)
 	for _, line := range slices.Compact(lines) {
 		words := regexp.MustCompile(`'[^']*'|\S+`).FindAllString(strings.ReplaceAll(line, "\n", ""), -1)
-		if words[0] != "raftlab" || slices.Contains(words, "--all") {
+		if words[0] != "raftlab" || slices.Contains(words, "--all") || slices.Contains(words, "--open") || slices.Contains(words, "serve") {
 			continue
 		}
 		for i := range words {
@@ -218,7 +218,7 @@ func command(t *testing.T, out, name string) string {
 
 func TestMutantsShowsWhatNotices(t *testing.T) {
 	t.Parallel()
-	code, out, complaints := lab(t, "mutants 1 --seeds 100")
+	code, out, complaints := raftlabRuns(t, "mutants 1 --seeds 100")
 	if code != 0 || !strings.HasPrefix(complaints, "raftlab: seed ") {
 		t.Errorf("got %d, %q", code, complaints)
 	}
@@ -278,11 +278,11 @@ func TestWrongUsageIsTold(t *testing.T) {
 		"shrink 1 2":             "one seed is needed",
 		"shrink 1 --time minute": "invalid duration",
 	} {
-		if code, out, complaints := lab(t, line); code != 2 || out != "" || !strings.Contains(complaints, want) || !strings.Contains(complaints, "--help") {
+		if code, out, complaints := raftlabRuns(t, line); code != 2 || out != "" || !strings.Contains(complaints, want) || !strings.Contains(complaints, "--help") {
 			t.Errorf("%q: got %d, %q, %q, want %q", line, code, out, complaints, want)
 		}
 	}
-	if code, _, complaints := lab(t, "shrink 1"); code != 1 || complaints != "raftlab: seed 1 breaks no invariant\n" {
+	if code, _, complaints := raftlabRuns(t, "shrink 1"); code != 1 || complaints != "raftlab: seed 1 breaks no invariant\n" {
 		t.Errorf("shrink 1: got %d, %q", code, complaints)
 	}
 }

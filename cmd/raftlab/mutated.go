@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,7 +38,10 @@ func (l *raftlab) runMutated(ctx context.Context, which string, args ...string) 
 	child.Stdout, child.Stderr = l.stdout, l.stderr
 	child.Cancel = func() error { return child.Process.Signal(syscall.SIGTERM) } // it prints what it has found yet
 	child.WaitDelay = 10 * time.Second
-	return child.Run()
+	if err := child.Run(); !errors.Is(err, context.Canceled) || !child.ProcessState.Success() {
+		return err
+	}
+	return nil // it was told to end, and did
 }
 
 func noMutant(which string) error {

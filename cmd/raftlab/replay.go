@@ -18,6 +18,7 @@ func (l *raftlab) replay() *cobra.Command {
 	var from, until time.Duration
 	var servers []string
 	var drop ranges
+	var open bool
 	cmd := &cobra.Command{
 		Use:   "replay SEED",
 		Short: "Print a run, line by line",
@@ -30,7 +31,8 @@ arrives, is lost, or waits while its receiver is paused. Where it is lost at onc
 that is said in the first line. What the network repeats is marked repeated.`,
 		Example: `  raftlab replay 3 --until 8s
   raftlab replay 3 --from 3s --until 3.5s --server n1,n2
-  raftlab replay 4 --short`,
+  raftlab replay 4 --short
+  raftlab replay 2 --mutant half-is-a-quorum --open`,
 		Args: oneSeed,
 	}
 	f := cmd.Flags()
@@ -38,9 +40,13 @@ that is said in the first line. What the network repeats is marked repeated.`,
 	f.DurationVar(&until, "until", 0, "stop at this simulated time; 0: at the end")
 	f.StringSliceVar(&servers, "server", nil, "print only what is about these servers, or about none in particular; `names` as in n1,n2,\nor n1@2: the second n1, after the first lost its disk")
 	f.Var(&drop, "drop", "leave out these actions of clients and faults, by `numbers` as raftlab shrink prints them")
-	return l.simulates(cmd, func(_ *cobra.Command, args []string) error {
+	f.BoolVar(&open, "open", false, "print nothing, and open the run in the lab, at the event that broke something or at --until")
+	return l.simulates(cmd, func(cmd *cobra.Command, args []string) error {
 		o := l.runOf(args)
 		o.Until, o.Drop = until, drop.numbers
+		if open {
+			return l.openRun(cmd.Context(), o)
+		}
 		if err := areServers(servers, o); err != nil {
 			return err
 		}

@@ -10,12 +10,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kvorum/lab"
 	"kvorum/lab/engine"
 	"kvorum/lab/site"
+	"kvorum/raft/sim"
 )
 
 // labAddress is where the lab is served unless somebody says otherwise.
 const labAddress = "127.0.0.1:8480"
+
+// anyAddress is one of this machine that is free.
+const anyAddress = "127.0.0.1:0"
 
 func (l *raftlab) serve() *cobra.Command {
 	var address string
@@ -62,8 +67,23 @@ func (l *raftlab) serveLab(ctx context.Context, address, link string) error {
 	return nil
 }
 
+// openRun serves the lab, and prints the link to a run.
+func (l *raftlab) openRun(ctx context.Context, o sim.Options) error {
+	r := sim.Play(o)
+	at := 0
+	if r.Err != nil || o.Until > 0 {
+		at = r.Events
+	}
+	if r.Err != nil {
+		fmt.Fprintf(l.stdout, "seed %d, event %d: %v\n", r.Seed, r.Events, r.Err)
+	}
+	run := lab.Run{Seed: o.Seed, Servers: o.Servers, Chaos: true, Short: o.Short, Drop: o.Drop, Mutation: l.mutated}
+	return l.serveLab(ctx, anyAddress, run.Link(at))
+}
+
 func (l *raftlab) export() *cobra.Command {
-	return &cobra.Command{
+	broken := site.Shown()
+	cmd := &cobra.Command{
 		Use:   "export DIR",
 		Short: "Write the lab as a static site",
 		Long: `export writes what serve serves into a folder, for any server of files. It has the
@@ -72,9 +92,11 @@ engines of a few broken rules, which are built now, and take the source and the 
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			l.begun = true
-			return site.Export(cmd.Context(), args[0], func(line string) { fmt.Fprintln(l.stdout, line) })
+			return site.Export(cmd.Context(), args[0], broken, func(line string) { fmt.Fprintln(l.stdout, line) })
 		},
 	}
+	cmd.Flags().StringSliceVar(&broken, "mutants", broken, "also write the engines that break these `rules`, by names as in raftlab mutants")
+	return cmd
 }
 
 // engine builds what the next build of this program embeds: `make build`.

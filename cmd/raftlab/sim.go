@@ -91,7 +91,8 @@ func (l *raftlab) report(r sim.Result) {
 	}
 	from := max(0, r.Time-time.Second).Truncate(time.Millisecond)
 	fmt.Fprintf(l.stdout, "\nreplay: %s --from %v\n", l.hint("replay", r.Seed), from)
-	fmt.Fprintf(l.stdout, "shrink: %s\n\n", l.hint("shrink", r.Seed))
+	fmt.Fprintf(l.stdout, "shrink: %s\n", l.hint("shrink", r.Seed))
+	fmt.Fprintf(l.stdout, "see: %s --open\n\n", l.hint("replay", r.Seed))
 }
 
 // traceOf plays a run and returns all lines of its trace.

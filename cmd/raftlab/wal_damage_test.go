@@ -17,7 +17,7 @@ func TestDamageHurtsTheCopyOnly(t *testing.T) {
 	for _, how := range []string{"--flip", "--zero", "--truncate", "--remove"} {
 		for _, where := range []string{"--record 1", "--record -1", "--at identity:20", "--seed 1", "--seed 2"} {
 			out := filepath.Join(t.TempDir(), "out")
-			code, told, complaints := lab(t, "wal damage "+dir+" "+out+" "+how+" "+where)
+			code, told, complaints := raftlabRuns(t, "wal damage "+dir+" "+out+" "+how+" "+where)
 			if code != 0 || complaints != "" {
 				t.Fatalf("%s %s: got %d, %s", how, where, code, complaints)
 			}
@@ -41,11 +41,11 @@ func TestDamageHurtsTheCopyOnly(t *testing.T) {
 func TestDamageToTheLastRecordLooksTorn(t *testing.T) {
 	t.Parallel()
 	dir, out := sample(t), filepath.Join(t.TempDir(), "out")
-	_, told, _ := lab(t, "wal damage --zero --record -2 "+dir+" "+out)
+	_, told, _ := raftlabRuns(t, "wal damage --zero --record -2 "+dir+" "+out)
 	if !strings.Contains(told, "does not start") {
 		t.Errorf("got %s", told)
 	}
-	_, told, _ = lab(t, "wal damage --zero --record -1 "+dir+" "+out+"2")
+	_, told, _ = raftlabRuns(t, "wal damage --zero --record -1 "+dir+" "+out+"2")
 	if !strings.Contains(told, "cut a write that a crash has torn") {
 		t.Errorf("got %s", told)
 	}
@@ -58,7 +58,7 @@ func TestZeroClearsTheWholeRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lab(t, "wal damage --zero --record 4 "+dir+" "+out)
+	raftlabRuns(t, "wal damage --zero --record 4 "+dir+" "+out)
 	hurt := records(in)[3]
 	want := []byte(contents(t, dir)[hurt.file])
 	clear(want[hurt.lo:hurt.hi])
@@ -72,7 +72,7 @@ func TestDamageRefusesWhatItMustNotTouch(t *testing.T) {
 	dir := sample(t)
 	for _, out := range []string{t.TempDir(), dir, filepath.Join(dir, "copy")} {
 		before := contents(t, out)
-		if code, _, complaints := lab(t, "wal damage --flip --seed 1 "+dir+" "+out); code != 1 || !maps.Equal(before, contents(t, out)) {
+		if code, _, complaints := raftlabRuns(t, "wal damage --flip --seed 1 "+dir+" "+out); code != 1 || !maps.Equal(before, contents(t, out)) {
 			t.Errorf("%s: got %d, %s", out, code, complaints)
 		}
 	}

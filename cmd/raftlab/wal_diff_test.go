@@ -34,7 +34,7 @@ func TestDiffDrawsFigure7(t *testing.T) {
 		save(t, s, raft.Persist{HardState: hardState(l.currentTerm, ""), Entries: noops(1, l.log...)})
 		line += " " + filepath.Join(dir, l.name)
 	}
-	code, out, complaints := lab(t, line) // beside seven stores that are open
+	code, out, complaints := raftlabRuns(t, line) // beside seven stores that are open
 	if code != 0 || complaints != "" {
 		t.Errorf("got %d, %q", code, complaints)
 	}
@@ -57,7 +57,7 @@ func TestDiffFoldsWhatIsAlike(t *testing.T) {
 			save(t, s, raft.Persist{HardState: hardState(3, ""), Entries: noops(38, 2, 2, 2, 2, 2)})
 		}
 	}
-	code, out, complaints := lab(t, fmt.Sprintf("wal diff %[1]s/n1 %[1]s/n2 %[1]s/n3", dir))
+	code, out, complaints := raftlabRuns(t, fmt.Sprintf("wal diff %[1]s/n1 %[1]s/n2 %[1]s/n3", dir))
 	if code != 0 || complaints != "" {
 		t.Errorf("got %d, %q", code, complaints)
 	}
@@ -89,12 +89,12 @@ func TestALongDrawingIsWrapped(t *testing.T) {
 func TestDiffOfADamagedFolderShowsTheOthers(t *testing.T) {
 	t.Parallel()
 	dir, hurt := sample(t), filepath.Join(t.TempDir(), "hurt")
-	lab(t, "wal damage --flip --record 2 "+dir+" "+hurt)
-	code, out, complaints := lab(t, "wal diff "+dir+" "+hurt+" "+dir)
+	raftlabRuns(t, "wal damage --flip --record 2 "+dir+" "+hurt)
+	code, out, complaints := raftlabRuns(t, "wal diff "+dir+" "+hurt+" "+dir)
 	if code != 1 || !strings.Contains(complaints, "a server does not start on "+hurt) || !strings.Contains(out, "up to 12.2") {
 		t.Errorf("got %d, %s, %s", code, out, complaints)
 	}
-	if code, _, complaints := lab(t, "wal diff "+hurt+" "+hurt); code != 1 || !strings.Contains(complaints, "a server does not start on") {
+	if code, _, complaints := raftlabRuns(t, "wal diff "+hurt+" "+hurt); code != 1 || !strings.Contains(complaints, "a server does not start on") {
 		t.Errorf("got %d, %s", code, complaints)
 	}
 }
@@ -107,13 +107,13 @@ func TestServersOfDifferentClustersAreNotCompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if code, _, complaints := lab(t, "wal diff "+one+" "+other); code != 0 {
+	if code, _, complaints := raftlabRuns(t, "wal diff "+one+" "+other); code != 0 {
 		t.Errorf("with one that belongs to none: %s", complaints)
 	}
 	if err := s.SetClusterID(strings.Repeat("f", 32)); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, complaints := lab(t, "wal diff "+one+" "+other); code != 1 || out != "" || !strings.Contains(complaints, "n1 is of cluster 0123") {
+	if code, out, complaints := raftlabRuns(t, "wal diff "+one+" "+other); code != 1 || out != "" || !strings.Contains(complaints, "n1 is of cluster 0123") {
 		t.Errorf("got %d, %s, %s", code, out, complaints)
 	}
 }
@@ -181,7 +181,7 @@ func TestDiffShoutsWhenLogMatchingIsBroken(t *testing.T) {
 			commandAt(2, 1, kv.Set{Key: "k", Value: []byte(value)}), noops(3, 2)[0])})
 		snapshot(t, s, raft.EntryID{Index: 2, Term: 1}, value, "n1", "n2", "n3")
 	}
-	code, _, complaints := lab(t, fmt.Sprintf("wal diff %[1]s/n1 %[1]s/n2 %[1]s/n3", dir))
+	code, _, complaints := raftlabRuns(t, fmt.Sprintf("wal diff %[1]s/n1 %[1]s/n2 %[1]s/n3", dir))
 	for _, want := range []string{"n1 and n2 both have 3.2, and at 2", "n1 and n3 both have 3.2, and at 2", "/n2/snapshot-", "/n3/snapshot-"} {
 		if code != 1 || !strings.Contains(complaints, want) {
 			t.Errorf("got %d, %s, want %q", code, complaints, want)

@@ -175,7 +175,7 @@ func TestDumpShowsAllThatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := contents(t, dir)
-	code, out, complaints := lab(t, "wal dump "+dir)
+	code, out, complaints := raftlabRuns(t, "wal dump "+dir)
 	if code != 0 || complaints != "" {
 		t.Errorf("got %d, %q", code, complaints)
 	}
@@ -188,7 +188,7 @@ func TestDumpShowsAllThatIsThere(t *testing.T) {
 func TestDumpShowsValuesAndAPartIfAsked(t *testing.T) {
 	t.Parallel()
 	dir := sample(t)
-	_, out, _ := lab(t, "wal dump --values --from 4 --until 7 "+dir)
+	_, out, _ := raftlabRuns(t, "wal dump --values --from 4 --until 7 "+dir)
 	for _, want := range []string{`4.1 set "wörd" to "secret\n" (session 3, write 7)`, `7.1 set "k" to "2" if it is "secret"`, "7.2 close session 3", "torn"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("there is no %q in\n%s", want, out)
@@ -205,10 +205,10 @@ func TestDumpShowsValuesAndAPartIfAsked(t *testing.T) {
 func TestDumpSaysWhereItIsDamaged(t *testing.T) {
 	t.Parallel()
 	dir, hurt := sample(t), filepath.Join(t.TempDir(), "hurt")
-	if code, out, complaints := lab(t, "wal damage --flip --record 3 "+dir+" "+hurt); code != 0 || complaints != "" {
+	if code, out, complaints := raftlabRuns(t, "wal damage --flip --record 3 "+dir+" "+hurt); code != 0 || complaints != "" {
 		t.Fatalf("got %d, %s, %s", code, out, complaints)
 	}
-	code, out, complaints := lab(t, "wal dump "+hurt)
+	code, out, complaints := raftlabRuns(t, "wal dump "+hurt)
 	_, err := wal.Open(wal.OS(), hurt, wal.Options{Name: "n1"})
 	if err == nil || code != 1 || complaints != "raftlab: a server does not start on "+hurt+": "+err.Error()+"\n" {
 		t.Errorf("got %d, %q, want %v", code, complaints, err)
@@ -230,7 +230,7 @@ func TestDumpSaysWhatIsMissing(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "log-0000000000000002")); err != nil {
 		t.Fatal(err)
 	}
-	code, out, complaints := lab(t, "wal dump "+dir)
+	code, out, complaints := raftlabRuns(t, "wal dump "+dir)
 	if code != 1 || !strings.Contains(complaints, "missing segment") || !strings.Contains(out, "\nsegment 2 is missing\n") ||
 		!strings.Contains(out, "3.1 set") {
 		t.Errorf("got %d, %s, %s", code, complaints, out)
@@ -243,10 +243,10 @@ func TestDumpDoesNotGuessSinceWhen(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "n1")
 	s := store(t, dir, "n1", "n1")
 	save(t, s, raft.Persist{HardState: hardState(1, idOf("n1")), Entries: noops(1, 1, 1, 1)})
-	_, formed, _ := lab(t, "wal dump "+dir)
+	_, formed, _ := raftlabRuns(t, "wal dump "+dir)
 	snapshot(t, s, raft.EntryID{Index: 3, Term: 1}, "the state", "n1")
 	s.Close()
-	_, cut, _ := lab(t, "wal dump "+dir)
+	_, cut, _ := raftlabRuns(t, "wal dump "+dir)
 	if !strings.Contains(formed, "}, since index 0\n") || !strings.Contains(cut, "}, as in the snapshot\n") {
 		t.Errorf("got\n%s\nand with a snapshot\n%s", formed, cut)
 	}
@@ -270,11 +270,11 @@ func TestWrongUsageOfWalIsTold(t *testing.T) {
 		"wal damage " + dir + " out --flip --at log-0:3":          "no such file",
 		"wal damage " + dir + " out --flip --seed -1":             "invalid argument",
 	} {
-		if code, out, complaints := lab(t, line); code != 2 || out != "" || !strings.Contains(complaints, want) || !strings.Contains(complaints, "--help") {
+		if code, out, complaints := raftlabRuns(t, line); code != 2 || out != "" || !strings.Contains(complaints, want) || !strings.Contains(complaints, "--help") {
 			t.Errorf("%q: got %d, %q, %q, want %q", line, code, out, complaints, want)
 		}
 	}
-	if code, _, complaints := lab(t, "wal dump "+t.TempDir()); code != 1 || !strings.Contains(complaints, "is no server's folder") {
+	if code, _, complaints := raftlabRuns(t, "wal dump "+t.TempDir()); code != 1 || !strings.Contains(complaints, "is no server's folder") {
 		t.Errorf("got %d, %s", code, complaints)
 	}
 }
@@ -295,7 +295,7 @@ func TestTheExamplesOfWalRun(t *testing.T) {
 			n++
 			line = strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "raftlab")), "kvorum-demo", demo)
 			line = strings.ReplaceAll(line, " hurt", " "+filepath.Join(t.TempDir(), "hurt"))
-			if code, out, complaints := lab(t, line); code != 0 || complaints != "" || out == "" {
+			if code, out, complaints := raftlabRuns(t, line); code != 0 || complaints != "" || out == "" {
 				t.Errorf("%s: got %d, %s, %s", line, code, out, complaints)
 			}
 		}

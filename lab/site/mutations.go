@@ -22,10 +22,12 @@ type Mutation struct {
 	Scenario  string `json:"scenario"` // the script that notices; empty: none does
 }
 
-// shown are those that a static site has.
-var shown = []string{
-	"vote-without-log-check", "vote-before-durable", "commit-an-old-term-by-counting",
-	"half-is-a-quorum", "read-without-a-round", "change-before-the-first-commit-of-the-term",
+// Shown returns the names of those that a static site has: some that are worth a look.
+func Shown() []string {
+	return []string{
+		"vote-without-log-check", "vote-before-durable", "commit-an-old-term-by-counting",
+		"half-is-a-quorum", "read-without-a-round", "change-before-the-first-commit-of-the-term",
+	}
 }
 
 func wasmOf(name string) string { return path.Join("mutants", name+".wasm.gz") }

@@ -49,13 +49,13 @@ func add(files map[string][]byte, from fs.FS, folder string) error {
 }
 
 // Export writes the site into a folder, which is made if it is not there, with the
-// engines of the mutations that are worth a look. It tells what it does, a line each.
-func Export(ctx context.Context, dir string, tell func(line string)) error {
+// engines of some mutations. It tells what it does, a line each.
+func Export(ctx context.Context, dir string, broken []string, tell func(line string)) error {
 	files, err := Files(ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range shown {
+	for _, name := range broken {
 		tell("building the engine that breaks the rule " + name)
 		b, err := engine.Build(ctx, name)
 		if err != nil {
@@ -63,7 +63,7 @@ func Export(ctx context.Context, dir string, tell func(line string)) error {
 		}
 		files[wasmOf(name)] = b
 	}
-	if files["mutations.json"], err = json.Marshal(mutations(func(name string) bool { return slices.Contains(shown, name) }, false)); err != nil {
+	if files["mutations.json"], err = json.Marshal(mutations(func(name string) bool { return slices.Contains(broken, name) }, false)); err != nil {
 		return fmt.Errorf("site: %w", err)
 	}
 	total := 0

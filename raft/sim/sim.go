@@ -196,8 +196,10 @@ func newCluster(o Options) *cluster {
 
 // create makes the first servers, and lets the voters among them form a cluster.
 func (c *cluster) create() {
-	for line := range strings.SplitSeq(c.mix.String(), "\n") {
-		c.tracef("%s", line)
+	if !c.calm { // which has no faults to tell of
+		for line := range strings.SplitSeq(c.mix.String(), "\n") {
+			c.tracef("%s", line)
+		}
 	}
 	for i := range c.mix.servers {
 		c.add(fmt.Sprintf("n%d", i+1), 1, c.mix.clock(c.starts))
