@@ -72,6 +72,7 @@ func simulate(t *testing.T, seed uint64) (h History) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		v, r, w := newVirtual(seed, 3), NewRecorder(), Balanced(seed)
+		watches := v.watch()
 		working, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -89,6 +90,9 @@ func simulate(t *testing.T, seed uint64) (h History) {
 			}
 		}
 		v.expectEqualStates(t)
+		watches.stop()
+		_, state := v.at(0)
+		watches.expectAgreement(t, state)
 		for i := range v.replicas {
 			if err := v.replicas[i].stop(); err != nil {
 				t.Error(err)
