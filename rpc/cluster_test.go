@@ -44,13 +44,13 @@ type testServer struct {
 
 // testNetwork is the servers of one test.
 type testNetwork struct {
-	t       *testing.T
+	t       testing.TB
 	servers []*testServer
 }
 
 // newCluster returns a running cluster of n voters n1, n2, ... each of which
 // knows the leader.
-func newCluster(t *testing.T, n int) *testNetwork {
+func newCluster(t testing.TB, n int) *testNetwork {
 	t.Helper()
 	c := &testNetwork{t: t}
 	var voters []raft.ServerID
@@ -118,7 +118,7 @@ func (c *testNetwork) follower() *testServer {
 	return c.servers[i]
 }
 
-func startServer(t *testing.T, name string, disk *wal.MemFS, listenAddr string, prepare func(*wal.Store) error) *testServer {
+func startServer(t testing.TB, name string, disk *wal.MemFS, listenAddr string, prepare func(*wal.Store) error) *testServer {
 	t.Helper()
 	storage, err := wal.Open(disk, "data", wal.Options{Name: name, Incarnation: testIncarnate})
 	if err != nil {
@@ -174,7 +174,7 @@ func assemble(storage *wal.Store, id raft.ServerID, addr string) *Server {
 }
 
 // run runs the server until the test ends, or stop is called.
-func (s *testServer) run(t *testing.T, storage *wal.Store, listener net.Listener) {
+func (s *testServer) run(t testing.TB, storage *wal.Store, listener net.Listener) {
 	serving, stopServing := context.WithCancel(context.Background())
 	running, stopNode := context.WithCancel(context.Background())
 	var group sync.WaitGroup
@@ -200,7 +200,7 @@ func (s *testServer) run(t *testing.T, storage *wal.Store, listener net.Listener
 }
 
 // eventually waits for a condition.
-func eventually(t *testing.T, what string, condition func() bool) {
+func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
 	ticker := time.NewTicker(5 * time.Millisecond)
