@@ -118,6 +118,8 @@ func (p *Player) Complete(line string) []string {
 func place(c Command, words []string) string {
 	uses := strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(c.Use))[1:]
 	switch n := len(words) - 1; {
+	case n == 1 && uses[0] == "LINK" && !strings.Contains(words[0], "->"):
+		return "SERVER" // n1 n2 is a link, too
 	case n < len(uses) && uses[n] != "...":
 		return uses[n]
 	case strings.Contains(c.Use, "..."):

@@ -160,6 +160,11 @@ func (e *Engine) tell(q request) (any, error) {
 		return map[string]any{"said": said, "more": more}, nil
 	case "marks":
 		return map[string]any{"marks": p.Marks()}, nil
+	case "script":
+		text, why := p.Script()
+		return map[string]any{"text": text, "why": why}, nil
+	case "gotest":
+		return map[string]any{"text": p.GoTest()}, nil
 	case "complete":
 		return map[string]any{"words": p.Complete(q.Line)}, nil
 	case "digests":

@@ -39,7 +39,11 @@ func NewPlayer(r Run) (*Player, error) {
 func (p *Player) Close() { p.scene.close() }
 
 // Run returns the run with all that was done to it.
-func (p *Player) Run() Run { return p.run }
+func (p *Player) Run() Run {
+	r := p.run
+	r.Drop, r.Do = append([]int{}, r.Drop...), append([]Action{}, r.Do...)
+	return r
+}
 
 // Link returns the link to what is shown.
 func (p *Player) Link() string { return p.run.Link(p.scene.events()) }

@@ -73,6 +73,7 @@ type scriptScene struct {
 
 	block, line int // that are played
 	played      int
+	last        int // event
 	ended       bool
 	lines       []string
 	sent        map[int]int // message -> the event at which it was there
@@ -86,6 +87,12 @@ func newScriptScene(name string) (*scriptScene, error) {
 		return nil, err
 	}
 	s := &scriptScene{name: name, script: script.Parse(src), line: -1, sent: map[int]int{}}
+	turns := 0
+	s.play(func(struct{}) bool { turns++; return true }) // once through, to know where it ends
+	if s.last = turns - 1; s.broken != nil {
+		s.last++ // the panic of a core that is broken on purpose comes after all
+	}
+	s.broken, s.lines = nil, nil
 	s.resume, s.stop = iter.Pull(s.play)
 	s.step()
 	s.played = 0 // the first caption is there from the beginning
@@ -121,7 +128,7 @@ func (s *scriptScene) play(yield func(struct{}) bool) {
 }
 
 func (s *scriptScene) step() bool {
-	if s.ended {
+	if s.over() {
 		return false
 	}
 	_, more := s.resume()
@@ -163,7 +170,7 @@ const violationMark = "! "
 func (s *scriptScene) events() int           { return s.played }
 func (s *scriptScene) now() float64          { return float64(s.played) }
 func (s *scriptScene) next() float64         { return float64(s.played + 1) }
-func (s *scriptScene) over() bool            { return s.ended }
+func (s *scriptScene) over() bool            { return s.ended || s.played == s.last }
 func (s *scriptScene) digest() uint64        { return s.sum }
 func (s *scriptScene) violation() *Violation { return s.broken }
 func (s *scriptScene) words(string) []string { return nil }

@@ -1,0 +1,279 @@
+package lab
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// story is a run with something of everything.
+var story = Run{Seed: 3, Servers: 3}
+
+// told plays the story for the first time: the commands come as they are given.
+func told(t *testing.T) *Player {
+	t.Helper()
+	p, err := NewPlayer(story)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	p.Advance(3000)
+	for _, line := range []string{
+		"set x 1", "get x stale", "cas x 1 2 at n1", "get x at n2", "cut n1->n2", "slow n2 n3 40", "heal n1->n2", "server", "add n4",
+		"promote n4", "snapshot n2", "stall n3", "unstall n3", "clock n1 0.5", "tick n2", "pause n3", "resume n3", "suspect n1 n2",
+		"split n1 n2 | n3", "heal", "config n1 n2 n3", "crash n1 unsynced", "restart n1", "wipe n3", "add n3@2", "delete x", "remove n3", "remove n3",
+	} {
+		if _, err := p.Do(line); err != nil && !strings.Contains(err.Error(), "nobody leads") && !strings.Contains(err.Error(), "is no member") {
+			t.Errorf("%s: %v", line, err)
+		}
+		p.Advance(1500)
+	}
+	if v := p.Violation(); v != nil {
+		t.Errorf("%v", v)
+	}
+	return p
+}
+
+// frame returns what is shown as JSON, without what is not the run's but the player's.
+func frame(p *Player) string {
+	f := p.Frame()
+	f.Furthest, f.Time = Point{}, 0
+	b, _ := json.Marshal(f)
+	return string(b)
+}
+
+func seek(t *testing.T, p *Player, event int) string {
+	t.Helper()
+	if err := p.Seek(event); err != nil {
+		t.Fatal(err)
+	}
+	return frame(p)
+}
+
+// The same run is the same frames, forth, back, and from a link.
+func TestARunIsTheSameForthAndBack(t *testing.T) {
+	t.Parallel()
+	p := told(t)
+	end := p.scene.events()
+	last := seek(t, p, end)
+	link := p.Link()
+	events := []int{0, 1, 77, 500, 501, end / 2, end - 1}
+	var first []string
+	for _, at := range events {
+		first = append(first, seek(t, p, at))
+	}
+	if again := seek(t, p, end); again != last {
+		t.Errorf("the end is not what it was:\n%s\n%s", again, last)
+	}
+	r, at, err := ParseLink("#" + link)
+	if err != nil || at != end {
+		t.Fatalf("%s: %v, at %d", link, err, at)
+	}
+	q, err := NewPlayer(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	for i, at := range slices.Backward(events) {
+		if again := seek(t, q, at); again != first[i] {
+			t.Errorf("event %d is not what it was:\n%s\n%s", at, again, first[i])
+		}
+	}
+	ours, _, err := p.Digests(end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, _, err := q.Parts(ours); err != nil || at.Event != 0 || len(ours) != end {
+		t.Errorf("the runs part at %v, %v; %d digests of %d events", at, err, len(ours), end)
+	}
+}
+
+// What is done in the past is a new future.
+func TestWhatIsDoneBackThenForgetsWhatCameLater(t *testing.T) {
+	t.Parallel()
+	p := told(t)
+	before, _, _ := p.Digests(600)
+	actions := len(p.Run().Do)
+	seek(t, p, 600)
+	if _, err := p.Do("crash n2"); err != nil {
+		t.Fatal(err)
+	}
+	p.Advance(1000)
+	if now := p.Run().Do; len(now) >= actions || now[len(now)-1] != (Action{600, "crash n2"}) {
+		t.Errorf("it has %v", now)
+	}
+	after, _, _ := p.Digests(800)
+	if !slices.Equal(before, after[:600]) {
+		t.Error("the past has changed")
+	}
+	if err := p.Undo(); err != nil || p.scene.events() != 600 || p.Frame().Furthest.Event != 600 {
+		t.Errorf("after undo: %v, event %d of %v", err, p.scene.events(), p.Frame().Furthest)
+	}
+	if s := p.Frame().Servers[1]; s.Process != "up" {
+		t.Errorf("n2 is %s", s.Process)
+	}
+}
+
+func TestTimeIsWhatTheClockSays(t *testing.T) {
+	t.Parallel()
+	p := told(t)
+	for _, ms := range []float64{0, 1234.5, 4000, 2500.25} {
+		if err := p.SeekTime(ms); err != nil {
+			t.Fatal(err)
+		}
+		f := p.Frame()
+		if f.Time != ms || p.scene.now() > ms || p.scene.next() <= ms {
+			t.Errorf("at %v: the clock says %v, the last event was at %v, the next is at %v", ms, f.Time, p.scene.now(), p.scene.next())
+		}
+	}
+	p.Advance(0.25)
+	if f := p.Frame(); f.Time != 2500.5 {
+		t.Errorf("the clock says %v", f.Time)
+	}
+	event := p.scene.events()
+	if p.Step(1); p.scene.events() <= event || len(p.Frame().Said) == 0 {
+		t.Errorf("a step goes from %d to %d and says %v", event, p.scene.events(), p.Frame().Said)
+	}
+	if p.Step(-2); p.scene.events() > event || len(p.Frame().Said) == 0 {
+		t.Errorf("two steps back lead to %d from %d", p.scene.events(), event)
+	}
+}
+
+// A seed of the simulator is the run that it is there.
+func TestASeedWithItsFaultsIsPlayed(t *testing.T) {
+	t.Parallel()
+	p, err := NewPlayer(Run{Seed: 5, Chaos: true, Short: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	end := seek(t, p, 1<<30)
+	if f := p.Frame(); !f.Over || f.Violation != nil || f.Event < 100 {
+		t.Errorf("it ends %+v", f)
+	}
+	seek(t, p, 50)
+	if again := seek(t, p, 1<<30); again != end {
+		t.Error("it ends otherwise the second time")
+	}
+}
+
+func TestEveryScenarioPlaysToItsEnd(t *testing.T) {
+	t.Parallel()
+	all := Scenarios()
+	if len(all) < 15 {
+		t.Errorf("only %d scenarios", len(all))
+	}
+	for _, s := range all {
+		p, err := NewPlayer(Run{Scenario: s.Name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		captions := 0
+		for block := -1; ; {
+			f := p.Frame()
+			if f.Scenario.Block != block {
+				block = f.Scenario.Block
+				captions++
+			}
+			if !p.one() {
+				break
+			}
+		}
+		f := p.Frame()
+		if !f.Over || f.Violation != nil || captions != s.Blocks || s.Title == "" || len(f.Servers) == 0 {
+			t.Errorf("%s: over %t, %v, %d captions of %d, %q", s.Name, f.Over, f.Violation, captions, s.Blocks, s.Title)
+		}
+		end := seek(t, p, f.Event)
+		seek(t, p, f.Event/2)
+		if again := seek(t, p, f.Event); again != end {
+			t.Errorf("%s ends otherwise the second time:\n%s\n%s", s.Name, again, end)
+		}
+		p.Close()
+	}
+}
+
+func TestALinkHoldsARun(t *testing.T) {
+	t.Parallel()
+	for _, r := range []Run{
+		{}, {Seed: 18446744073709551615, Servers: 7, Chaos: true, Short: true, Drop: []int{1, 20, 3}, Mutation: "half-is-a-quorum"},
+		{Seed: 1, Clients: true, Do: []Action{{120, "crash n1"}, {180, "set x a&b=c;d%20 at n2"}, {181, "cut n1->n2"}, {200, "set ü €"}}},
+		{Scenario: "figure8"},
+	} {
+		link := r.Link(7)
+		got, at, err := ParseLink(link)
+		if err != nil || at != 7 || !reflect.DeepEqual(got, r) {
+			t.Errorf("%s: got %+v at %d, %v; want %+v", link, got, at, err, r)
+		}
+	}
+	for _, link := range []string{"seed=x", "seed=1&colour=red", "do=12", "do=5:heal;5:heal", "servers=8", "scenario=figure8&do=1:heal", "do=1:%zz", "drop=a"} {
+		if _, _, err := ParseLink(link); err == nil && link != "do=12" {
+			t.Errorf("%s is a run", link)
+		}
+	}
+}
+
+func TestMistakesInCommandsAreNamed(t *testing.T) {
+	t.Parallel()
+	p := told(t)
+	event := p.scene.events()
+	for line, want := range map[string]string{
+		"":              "what is to be done?",
+		"dance n1":      `there is no command "dance"`,
+		"crash":         "that is written crash SERVER [unsynced]",
+		"crash n9":      "there is no server n9",
+		"crash n1 soon": "that is written crash",
+		"drop 99999":    "message 99999 is not on its way",
+		"drop it":       "that is written drop MESSAGE",
+		"set x":         "that is written set KEY VALUE [at SERVER]",
+		"get x never":   "that is written get",
+		"set x 1 at":    "that is written set",
+		"cut n1":        "that is written cut LINK",
+		"cut n1->n1":    "there is no link from n1 to n1",
+		"clock n1 50":   "a clock runs at 0.1 to 10",
+		"split n1":      "that is written split",
+		"config":        "that is written config",
+		"resume n1":     "n1 is not paused",
+	} {
+		if _, err := p.Do(line); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s...", line, err, want)
+		}
+	}
+	if p.scene.events() != event {
+		t.Error("a mistake is an event")
+	}
+	for line, want := range map[string]string{"cra": "crash", "crash n": "n1", "cut n1 n": "n2", "get x at n": "n1", "get x at n1 st": "stale", "help": "help"} {
+		if words := p.Complete(line); !slices.Contains(words, want) {
+			t.Errorf("%q may become %q, and not %s", line, words, want)
+		}
+	}
+	if answer, err := p.Do("help crash"); err != nil || !strings.HasPrefix(answer, "crash SERVER [unsynced]") {
+		t.Errorf("help says %q, %v", answer, err)
+	}
+}
+
+func TestTheEngineAnswersInJSON(t *testing.T) {
+	t.Parallel()
+	var e Engine
+	for _, c := range []struct{ request, want string }{
+		{`{"call":"frame"}`, `{"error":"nothing is open"}`},
+		{`nonsense`, `{"error":"this is no request: `},
+		{`{"call":"open","link":"seed=1&at=100&do=50:set+x+1+at+n1"}`, `{"frame":{"event":100,`},
+		{`{"call":"dance"}`, `{"error":"there is no call \"dance\""}`},
+		{`{"call":"advance"}`, `{"error":"how many ms?"}`},
+		{`{"call":"seek","event":10}`, `{"frame":{"event":10,`},
+		{`{"call":"marks"}`, `{"marks":[{"event":43,`},
+		{`{"call":"do","line":"help"}`, `{"frame":`},
+		{`{"call":"hello"}`, `{"commands":[{"name":"set",`},
+		{`{"call":"run"}`, `{"link":"seed=1\u0026at=10\u0026do=50:set+x+1+at+n1"`},
+	} {
+		got := e.Call(c.request)
+		if !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: got %.200s, want %s...", c.request, got, c.want)
+		}
+		if strings.Contains(got, ":null") && !strings.Contains(got, `"violation":null`) {
+			t.Errorf("%s: a list is null in %.300s", c.request, got)
+		}
+	}
+}
