@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"image/color"
 	"math"
 	"os"
 	"slices"
@@ -30,13 +31,21 @@ func drawSeries(s series, points []point, file string) (err error) {
 		panels[i] = make([]*plot.Plot, columns)
 	}
 	for i, figure := range figures {
-		if panels[i/columns][i%columns], err = panel(s, figure, points); err != nil {
+		p, err := panel(s, figure, points)
+		if err != nil {
 			return fmt.Errorf("%s: %w", figure, err)
 		}
+		if i > 0 {
+			p.Legend = plot.NewLegend() // the first will do
+		}
+		panels[i/columns][i%columns] = p
 	}
 	canvas := vgsvg.New(columns*8*vg.Centimeter, vg.Length(len(panels))*6*vg.Centimeter)
 	layout := tiles.Tiles{Rows: len(panels), Cols: columns, PadX: vg.Centimeter / 2, PadY: vg.Centimeter / 2, PadRight: vg.Centimeter / 4}
-	for i, row := range plot.Align(panels, layout, tiles.New(canvas)) {
+	whole := tiles.New(canvas)
+	whole.SetColor(color.White) // between the panels, too
+	whole.Fill(whole.Rectangle.Path())
+	for i, row := range plot.Align(panels, layout, whole) {
 		for j, c := range row {
 			if panels[i][j] != nil {
 				panels[i][j].Draw(c)
@@ -75,9 +84,9 @@ func panel(s series, figure string, points []point) (*plot.Plot, error) {
 	if ticks[0].Value > 0 && ticks[len(ticks)-1].Value > 10*ticks[0].Value {
 		p.X.Scale = plot.LogScale{}
 	}
-	p.Y.Min = 0
+	p.Y.Min, p.Y.Max = 0, 1.4*highest // leaves room for the legend
 	if lowest > 0 && highest > 10*lowest {
-		p.Y.Min, p.Y.Scale, p.Y.Tick.Marker = lowest, plot.LogScale{}, plot.LogTicks{Prec: -1}
+		p.Y.Min, p.Y.Max, p.Y.Scale, p.Y.Tick.Marker = lowest, 3*highest, plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
 	slices.Sort(systems) // so that a system has the same colour in every panel
 	var args []any
