@@ -20,6 +20,7 @@
 //     off, ends as unknown once another server leads, and not only with its context.
 //   - Writes through a [Session] are applied at most once however often they are
 //     sent, so they are retried after an unknown outcome too, until the context ends.
+//   - A [Client.Watch] goes on at another server, where it was.
 //   - A call made with [AtServer] goes to that server, once.
 //
 // Give every context a deadline: without one a call waits for the cluster

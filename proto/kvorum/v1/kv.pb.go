@@ -1450,11 +1450,13 @@ func (x *ListRequest) GetRead() *ReadOptions {
 	return nil
 }
 
+// WatchRequest selects the changes of one key, or of the keys that begin with a
+// prefix; without either, of all keys.
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Prefix        string                 `protobuf:"bytes,1,opt,name=prefix,proto3" json:"prefix,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	FromRevision  uint64                 `protobuf:"varint,3,opt,name=from_revision,json=fromRevision,proto3" json:"from_revision,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`                                        // not together with a prefix
+	FromRevision  uint64                 `protobuf:"varint,3,opt,name=from_revision,json=fromRevision,proto3" json:"from_revision,omitempty"` // the first whose changes are wanted; 0: from now on
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1510,6 +1512,8 @@ func (x *WatchRequest) GetFromRevision() uint64 {
 	return 0
 }
 
+// WatchResponse is one change, or with KIND_PROGRESS how far the watch is: every
+// change of revision and before has been sent. A revision may have several changes.
 type WatchResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          WatchResponse_Kind     `protobuf:"varint,1,opt,name=kind,proto3,enum=kvorum.v1.WatchResponse_Kind" json:"kind,omitempty"`
