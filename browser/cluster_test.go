@@ -1,7 +1,9 @@
 package browser
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,6 +100,25 @@ func (m *member) kill() {
 	m.t.Helper()
 	m.signal(syscall.SIGKILL)
 	_ = m.process.Wait() // it was killed
+}
+
+// leader waits until there is one, and returns its name.
+func (m *member) leader() (name string) {
+	m.t.Helper()
+	m.eventually("knows a leader", func() bool {
+		var cluster struct{ Leader *struct{ Name string } }
+		answer, err := http.Get("http://" + m.http + "/dashboard.json")
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		if err := json.NewDecoder(answer.Body).Decode(&cluster); err != nil || cluster.Leader == nil {
+			return false
+		}
+		name = cluster.Leader.Name
+		return true
+	})
+	return name
 }
 
 // end ends the server, if it runs.

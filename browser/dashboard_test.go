@@ -153,8 +153,9 @@ func TestScreenshotsOfTheDashboard(t *testing.T) {
 	}
 	chromium(t)
 	all := startCluster(t)
-	load(t, all, 300)
+	load(t, all, 200)
 	wide := look{width: 1280, height: 1000, still: true}
+	tall := look{width: 1000, height: 1340, still: true}
 	dark, phone := wide, look{width: 390, height: 844, scale: 2, still: true}
 	dark.dark = true
 	show := func(m *member, how look, samples int) *page {
@@ -162,14 +163,12 @@ func TestScreenshotsOfTheDashboard(t *testing.T) {
 		p.until(fmt.Sprintf(`document.querySelectorAll("#charts canvas").length === 4 && Number(document.body.dataset.samples) >= %d`, samples))
 		return p
 	}
-	p := show(all[1], wide, 20)
-	p.shoot("dashboard/screenshots/light.png")
-	show(all[1], dark, 20).shoot("dashboard/screenshots/dark.png")
-	show(all[1], phone, 5).shoot("dashboard/screenshots/phone.png")
-	down := all[ask[string](p, whoLeads)[1]-'1']
-	if down == all[1] {
-		down = all[0]
-	}
+	leader := all[0].leader()
+	watched, down := other(all, leader), all[leader[1]-'1']
+	p := show(watched, tall, 20)
+	show(watched, wide, 20).shoot("dashboard/screenshots/light.png")
+	show(watched, dark, 20).shoot("dashboard/screenshots/dark.png")
+	show(watched, phone, 5).shoot("dashboard/screenshots/phone.png")
 	down.kill()
 	p.until(fmt.Sprintf(`document.querySelector("#text").textContent.includes("leads, but %s does not answer")`, down.name))
 	seen := ask[int](p, `Number(document.body.dataset.samples)`)
