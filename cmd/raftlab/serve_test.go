@@ -61,12 +61,12 @@ func get(t *testing.T, url string) (int, string) {
 func TestTheLabIsServed(t *testing.T) {
 	t.Parallel()
 	address, _ := serving(t, "serve --addr 127.0.0.1:0")
-	for _, name := range []string{"", "main.mjs", "common/theme.css", "lab.wasm.gz", "wasm_exec.js", "functions.json", "mutations.json"} {
+	for _, name := range []string{"", "main.mjs", "common/theme.css", "lab.wasm.zst", "wasm_exec.js", "functions.json", "mutations.json"} {
 		if code, content := get(t, address+name); code != 200 || len(content) == 0 {
 			t.Errorf("%q: got %d, %d bytes", name, code, len(content))
 		}
 	}
-	for _, name := range []string{"nothing", "mutants/nothing.wasm.gz", "../main.go", "web.go"} {
+	for _, name := range []string{"nothing", "mutants/nothing.wasm.zst", "../main.go", "web.go"} {
 		if code, _ := get(t, address+name); code != 404 {
 			t.Errorf("%q: got %d", name, code)
 		}
@@ -95,7 +95,7 @@ func TestTheLabIsWrittenAsFiles(t *testing.T) {
 	if code != 0 || !strings.Contains(out, "a first visit loads ") {
 		t.Fatalf("got %d, %q, %q", code, out, complaints)
 	}
-	for _, name := range []string{"index.html", "lab.wasm.gz", "mutants/vote-without-log-check.wasm.gz", "common/terms.mjs"} {
+	for _, name := range []string{"index.html", "lab.wasm.zst", "mutants/vote-without-log-check.wasm.zst", "common/terms.mjs"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
 			t.Error(err)
 		}

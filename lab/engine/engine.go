@@ -5,7 +5,6 @@ package engine
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"embed"
 	"errors"
@@ -14,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
 
 	"kvorum/raft/mutants"
 )
@@ -27,10 +28,10 @@ var built embed.FS
 // no source to build it from.
 var ErrNotBuilt = errors.New("this program was built without the lab's engine, and the source is not here: use `make build`, or run it in a checkout of kvorum")
 
-// Engine returns the engine, compressed with gzip: the one that is in this program,
+// Engine returns the engine, compressed with zstd: the one that is in this program,
 // or else one that is built now, which takes half a minute.
 func Engine(ctx context.Context) ([]byte, error) {
-	if b, err := built.ReadFile("built/lab.wasm.gz"); err == nil {
+	if b, err := built.ReadFile("built/lab.wasm.zst"); err == nil {
 		return b, nil
 	}
 	b, err := Build(ctx, "")
@@ -92,11 +93,12 @@ func Build(ctx context.Context, mutation string) ([]byte, error) {
 }
 
 func compress(b []byte) []byte {
-	var out bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
-	w.Write(b) //nolint:errcheck // memory takes all
-	w.Close()  //nolint:errcheck
-	return out.Bytes()
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithWindowSize(8<<20))
+	if err != nil {
+		panic("engine: " + err.Error()) // the options are wrong
+	}
+	defer w.Close() //nolint:errcheck // it writes nowhere
+	return w.EncodeAll(b, nil)
 }
 
 // WriteBuilt builds the engine into the folder that the next build of this package
@@ -118,7 +120,7 @@ func WriteBuilt(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	for name, b := range map[string][]byte{"lab.wasm.gz": wasm, "wasm_exec.js": support} {
+	for name, b := range map[string][]byte{"lab.wasm.zst": wasm, "wasm_exec.js": support} {
 		file := filepath.Join(root, "lab", "engine", "built", name)
 		if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, b) {
 			continue // what is built from it stays as it is

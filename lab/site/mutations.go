@@ -30,7 +30,7 @@ func Shown() []string {
 	}
 }
 
-func wasmOf(name string) string { return path.Join("mutants", name+".wasm.gz") }
+func wasmOf(name string) string { return path.Join("mutants", name+".wasm.zst") }
 
 // mutations lists the rules that can be broken in what the engine is made of. Those
 // that are not ready are listed if they can be built.

@@ -1,6 +1,8 @@
 package site
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,6 +73,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 	default:
 		header.Set("Content-Type", typeOf(name))
+		if path.Ext(name) != ".zst" && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			header.Set("Content-Encoding", "gzip")
+			header.Set("Vary", "Accept-Encoding")
+			content = gzipped(content)
+		}
 		header.Set("Content-Length", fmt.Sprint(len(content)))
 		if r.Method == http.MethodGet {
 			w.Write(content) //nolint:errcheck // the visitor has left
@@ -79,10 +86,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func typeOf(name string) string {
-	if t := mime.TypeByExtension(path.Ext(name)); t != "" && path.Ext(name) != ".gz" {
+	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
 		return t
 	}
 	return "application/octet-stream"
+}
+
+// gzipped compresses a page's text, which is small.
+func gzipped(content []byte) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write(content) //nolint:errcheck // memory takes all
+	w.Close()        //nolint:errcheck // likewise
+	return b.Bytes()
 }
 
 // content returns a file of the site; nil: there is none of this name.
@@ -95,7 +111,7 @@ func (h *Handler) content(name string) ([]byte, error) {
 	if !is {
 		return h.files[name], nil
 	}
-	m, known := mutants.Find(strings.TrimSuffix(mutant, ".wasm.gz"))
+	m, known := mutants.Find(strings.TrimSuffix(mutant, ".wasm.zst"))
 	if !known || wasmOf(m.Name) != name {
 		return nil, nil
 	}

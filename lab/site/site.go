@@ -29,7 +29,7 @@ func Files(ctx context.Context) (map[string][]byte, error) {
 		return nil, err
 	}
 	var err error
-	if files["lab.wasm.gz"], err = engine.Engine(ctx); err != nil {
+	if files["lab.wasm.zst"], err = engine.Engine(ctx); err != nil {
 		return nil, err
 	}
 	if files["wasm_exec.js"], err = engine.Support(ctx); err != nil {

@@ -19,7 +19,7 @@ const $ = (id) => document.getElementById(id);
 const THE_END = 1e9; // an event after the last of any story
 const FIRST = "seed=1&servers=5";
 
-const engine = new Engine("lab.wasm.gz");
+const engine = new Engine("lab.wasm.zst");
 const [functions, mutations] = await Promise.all(["functions.json", "mutations.json"].map((file) => fetch(file).then((r) => r.json())));
 const hello = await engine.call("hello");
 

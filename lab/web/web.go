@@ -5,5 +5,5 @@ import "embed"
 
 // Files are the page's, except for what is in the folder common.
 //
-//go:embed *.html *.css *.mjs *.svg
+//go:embed *.html *.css *.mjs *.svg *.LICENSE
 var Files embed.FS
