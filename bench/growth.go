@@ -61,7 +61,7 @@ var allSeries = []series{
 	{"values", "bytes in a value", []int{16, 256, 4 << 10, 64 << 10, 1 << 20}, (*growth).measureValues},
 	{"sessions", "sessions", []int{1, 10, 100, 1e3, 1e4}, (*growth).measureSessions},
 	{"watchers", "watchers", []int{1, 10, 100, 1e3, 1e4}, (*growth).measureWatchers},
-	{"lag", "entries that a follower lags behind", []int{1e3, 1e4, 1e5}, (*growth).measureLag},
+	{"lag", "entries that a follower lags behind", []int{1e3, 1e4, 1e5, 1e6}, (*growth).measureLag},
 }
 
 // report measures the series with these names, prints them, and writes them to a

@@ -9,7 +9,7 @@
 // with raft-wal.
 //
 // With -failover it measures instead how long no write succeeds when a leader fails,
-// with -growth how cost grows with servers, keys, values, sessions and lag.
+// with -growth how cost grows with servers, keys, values, sessions, watchers and lag.
 //
 // It is a module of its own, so that who imports kvorum does not depend on its peers.
 package main
