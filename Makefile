@@ -34,7 +34,7 @@ run: build ## three servers on this machine, data in ./kvorum-demo (until Ctrl-C
 test: ## every test (3 min; those of the pages need Chromium)
 	go test ./...
 	cd bench && go test ./...
-	@command -v chromium || command -v chromium-browser || command -v google-chrome || echo "left out: the tests of the lab and the dashboard in a browser, which need Chromium (apt-get install chromium)"
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || echo "left out: the tests of the lab and the dashboard in a browser, which need Chromium (apt-get install chromium)"
 	cd browser && go test ./...
 
 screenshots: ## take the pictures in README.md and TOUR.md anew (needs Chromium; 1 min)
@@ -111,4 +111,4 @@ load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload get --clients 1,16,64,256
 
 clean: ## remove what was built; the data folders stay (at once)
-	rm -rf bin lab/engine/built/lab.wasm.gz lab/engine/built/wasm_exec.js
+	rm -rf bin lab/engine/built/lab.wasm.zst lab/engine/built/wasm_exec.js
