@@ -81,7 +81,9 @@ func BenchmarkWatchSet(b *testing.B) {
 					}
 				}
 			})
-			b.ReportMetric(float64(used)/float64(max(n, 1))/1024, "KiB/watcher")
+			if n > 0 {
+				b.ReportMetric(float64(used)/float64(n)/1024, "KiB/watcher")
+			}
 		})
 	}
 }
