@@ -133,8 +133,9 @@ func TestTheKeyboardAlone(t *testing.T) {
 	at := ask[float64](p, moment)
 	p.keys(kb.ArrowLeft)
 	p.until(fmt.Sprintf("%s < %v", moment, at))
+	at = ask[float64](p, moment)
 	p.keys(kb.ArrowRight)
-	p.until(fmt.Sprintf("%s >= %v", moment, at))
+	p.until(fmt.Sprintf("%s > %v", moment, at))
 
 	p.keys("1") // the card of n1, whose first button has the focus
 	p.until(`!document.querySelector("#inspector").hidden && document.querySelector("#inspector").contains(document.activeElement)`)

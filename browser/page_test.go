@@ -180,7 +180,7 @@ func (p *page) keys(keys ...string) {
 // say types a line into the lab's command line, and waits for its answer.
 func (p *page) say(line string) {
 	p.t.Helper()
-	p.do(chromedp.SetValue(chromedp.CSS("#line"), ""), chromedp.SendKeys(chromedp.CSS("#line"), line+"\r"))
+	p.do(chromedp.SendKeys(chromedp.CSS("#line"), line+"\r"))
 	p.until(fmt.Sprintf("document.querySelector('#answer').textContent.startsWith(%q)", line))
 	if ask[bool](p, "'bad' in document.querySelector('#answer').dataset") {
 		p.t.Fatalf("%s: %s", line, p.text("#answer"))
