@@ -1,6 +1,11 @@
 package site
 
-// falls are runs in which a broken rule shows, as links: a seed of the simulator
-// whose run is short, or a calm run with a few commands. A test plays those of the
-// mutations that a static site has.
-var falls = map[string]string{}
+// falls are runs in which a broken rule shows, as links: seeds that `raftlab sim
+// --mutant` has found, and what somebody has played.
+var falls = map[string]string{
+	"vote-without-log-check": "seed=6&chaos=1&short=1",
+	"half-is-a-quorum":       "seed=2&chaos=1",
+	// A leader with a slow clock is cut off, and does not notice. The others elect
+	// another, which takes a write. What does the first answer to a read?
+	"read-without-a-round": "seed=1&servers=3&do=203:set+x+1;275:clock+n1+0.1;276:split+n1+%7C+n2+n3;440:set+x+2+at+n3;499:get+x+at+n1",
+}
