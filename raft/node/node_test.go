@@ -72,6 +72,7 @@ func TestRestartRestoresState(t *testing.T) {
 		var want int
 		for i := range 25 { // snapshots at 10 and 20
 			want = c.propose(fmt.Sprint(i))
+			synctest.Wait() // none is taken while the one before is still being written
 		}
 		c.stop(c.servers[0])
 		c.start(c.servers[0])
@@ -382,8 +383,8 @@ func TestProposalsShareTheDisk(t *testing.T) {
 			time.Sleep(tick / 10) // in the bubble: five proposals while the disk writes once
 		}
 		clients.Wait()
-		if sent, most := c.sentEntries()-before, 2*(100/5+2); sent > most {
-			t.Errorf("100 proposals took %d messages to two followers, want at most %d", sent, most)
+		if sent := c.sentEntries() - before; sent > 2*100/4 {
+			t.Errorf("100 proposals took %d messages to two followers, want four or more to share one", sent)
 		}
 		c.expectSameState()
 	})
