@@ -81,7 +81,10 @@ var errStop = errors.New("sim: stopped")
 // Play plays a run.
 func Play(o Options) Result {
 	c := newCluster(o)
-	c.guard(c.play)
+	c.guard(func() {
+		c.create()
+		c.play()
+	})
 	return Result{
 		Seed: o.Seed, Err: c.violation(), Digest: c.observer.digest, Events: c.played, Time: c.now,
 		Settled: c.settled, Counts: c.counts, Actions: c.actions, History: c.clients.history(c.now),
@@ -117,8 +120,6 @@ func (c *cluster) names() []string {
 }
 
 func (c *cluster) play() {
-	c.create()
-	c.world.turn()
 	chaos := chaosTime
 	switch {
 	case c.calm:

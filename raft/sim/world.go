@@ -48,7 +48,11 @@ func NewWorld(o Options) *World {
 	// so it goes on in them from one event to the next.
 	w.step, w.stop = iter.Pull(func(yield func(struct{}) bool) {
 		w.yield = yield
-		w.c.guard(w.c.play)
+		w.c.guard(func() {
+			w.c.create()
+			w.turn()
+			w.c.play()
+		})
 	})
 	w.step() // to where the servers have started
 	return w
