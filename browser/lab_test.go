@@ -94,12 +94,10 @@ func isLast(blocks string) bool {
 	return at == of
 }
 
+// TestABrokenRuleShowsRed plays a seed of the simulator, with its faults, twice.
 func TestABrokenRuleShowsRed(t *testing.T) {
 	t.Parallel()
-	p := openLab(t, "seed=1&at=1", desk)
-	p.keys("b")
-	p.until(`document.querySelector("#break-dialog").open`)
-	p.click(`[data-mutation="commit-an-old-term-by-counting"]`)
+	p := openLab(t, "seed=1&chaos=1&at=1&mutation=vote-without-log-check", desk)
 	p.until(`document.querySelectorAll("main > .run").length === 2`)
 	p.until(isRed)
 	if !ask[bool](p, `document.querySelectorAll("main > .run")[0].dataset.broken === undefined`) {
@@ -108,6 +106,17 @@ func TestABrokenRuleShowsRed(t *testing.T) {
 	p.click(`[data-to="end"]`)
 	p.until(`document.querySelectorAll("main > .run").length === 1`)
 	p.until("!(" + isRed + ")")
+}
+
+// TestARuleIsBrokenFromTheList chooses one, and sees where the runs part.
+func TestARuleIsBrokenFromTheList(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=1&at=1", desk)
+	p.keys("b")
+	p.until(`document.querySelector("#break-dialog").open`)
+	p.click(`[data-mutation="commit-an-old-term-by-counting"]`)
+	p.until(`document.querySelectorAll("main > .run").length === 2`)
+	p.until(`!document.querySelector('[data-to="parts"]').disabled`)
 }
 
 func TestAPhoneShowsEverythingInItsWidth(t *testing.T) {
@@ -147,7 +156,10 @@ func TestTheKeyboardAlone(t *testing.T) {
 	p.keys(kb.Escape)
 	p.until(`document.querySelector("#inspector").hidden`)
 
-	p.keys("/", "res", kb.Tab)
+	p.keys("/")
+	p.until(`document.activeElement.id === "line"`)
+	ask[bool](p, `(document.activeElement.value = "", true)`) // the protocol types the slash too
+	p.keys("res", kb.Tab)
 	p.until(`document.querySelector("#line").value.startsWith("res")`)
 	ask[bool](p, `(document.querySelector("#line").value = "", true)`)
 	p.keys("restart n1", kb.Enter)
