@@ -10,11 +10,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
 
+	"kvorum/kv"
 	kvorumv1 "kvorum/proto/kvorum/v1"
+	"kvorum/raft"
+	"kvorum/raft/node"
 	"kvorum/rpc/client"
 )
 
@@ -140,16 +144,59 @@ func TestBadWatchesAreRefused(t *testing.T) {
 	}
 }
 
-func TestAWatchNeedsALeader(t *testing.T) {
+func TestAWatchNeedsALeaderToBegin(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t, 3)
-	last := c.servers[0]
-	w := last.watch(t, &kvorumv1.WatchRequest{})
-	for _, s := range c.servers[1:] {
-		s.stop()
-	}
-	expectReason(t, endOf(w), "NO_LEADER", "definite")
-	expectReason(t, endOf(last.watch(t, &kvorumv1.WatchRequest{FromRevision: 1})), "NO_LEADER", "definite")
+	s := (&testNetwork{t: t}).join("n1")
+	_, err := s.watch(t, &kvorumv1.WatchRequest{FromRevision: 1}).Recv()
+	expectReason(t, err, "NO_LEADER", "definite")
+}
+
+// sent is a stream that notes what is sent, and when.
+type sent struct {
+	grpc.ServerStreamingServer[kvorumv1.WatchResponse]
+	ctx   context.Context
+	start time.Time
+	log   []string
+}
+
+func (s *sent) Context() context.Context { return s.ctx }
+
+func (s *sent) Send(m *kvorumv1.WatchResponse) error {
+	s.log = append(s.log, fmt.Sprintf("%v: %v %s@%d", time.Since(s.start), m.GetKind(), m.GetKey(), m.GetRevision()))
+	return nil
+}
+
+// TestAWatchEndsWhereThereIsNoLeader: it says how far it is only if that is news, and
+// gives up at the second tick without a leader.
+func TestAWatchEndsWhereThereIsNoLeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := kv.New()
+		s := &Server{node: node.New(node.Config{}), store: store, identity: NewIdentity("n1@00", "", testCluster, nil)}
+		w, err := store.Watch(kv.Filter{Key: "k"}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		time.AfterFunc(time.Second, func() {
+			for i, key := range []string{"k", "j"} {
+				e := raft.Entry{EntryID: raft.EntryID{Index: raft.Index(7 + i)}, Command: kv.Encode(kv.Set{Key: key})}
+				if _, err := store.Apply(e); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		stream := &sent{ctx: t.Context(), start: time.Now()}
+		// As if there had been a leader at the next two ticks.
+		err = (&watching{Server: s, Watcher: w, stream: stream, told: w.Seen() - 1, leaderless: -2}).run()
+		if took := time.Since(stream.start); !errors.Is(err, raft.ErrNoLeader) || took != 4*progressInterval {
+			t.Errorf("it ended after %v with %v", took, err)
+		}
+		want := "[0s: KIND_PROGRESS @0 1s: KIND_SET k@7 2s: KIND_PROGRESS @8]"
+		if got := fmt.Sprint(stream.log); got != want {
+			t.Errorf("sent %s, want %s", got, want)
+		}
+	})
 }
 
 func TestAStoppingServerEndsItsWatchesAtOnce(t *testing.T) {
