@@ -75,10 +75,14 @@ func Export(ctx context.Context, dir string, broken []string, tell func(line str
 		if err := os.WriteFile(file, files[name], 0o644); err != nil {
 			return fmt.Errorf("export: %w", err)
 		}
-		if !strings.HasPrefix(name, "mutants/") {
+		switch {
+		case strings.HasPrefix(name, "mutants/"):
+		case path.Ext(name) == ".zst":
 			total += len(files[name])
+		default: // a server of files compresses text
+			total += len(gzipped(files[name]))
 		}
 	}
-	tell(fmt.Sprintf("%d files; a first visit loads %d kB", len(files), total/1000))
+	tell(fmt.Sprintf("%d files; a first visit loads %d kB, if the server compresses text", len(files), total/1000))
 	return nil
 }
