@@ -25,13 +25,19 @@ func drawSeries(s series, points []point, file string) (err error) {
 	if len(rows) == 0 || rows[0][0].X == rows[len(rows)-1][0].X {
 		return nil
 	}
+	var systems []string
+	for _, row := range rows {
+		systems = append(systems, row[0].System)
+	}
+	slices.Sort(systems)
+	systems = slices.Compact(systems)
 	const columns = 3
 	panels := make([][]*plot.Plot, (len(figures)+columns-1)/columns)
 	for i := range panels {
 		panels[i] = make([]*plot.Plot, columns)
 	}
 	for i, figure := range figures {
-		p, err := panel(s, figure, points)
+		p, err := panel(s, systems, figure, points)
 		if err != nil {
 			return fmt.Errorf("%s: %w", figure, err)
 		}
@@ -40,7 +46,13 @@ func drawSeries(s series, points []point, file string) (err error) {
 		}
 		panels[i/columns][i%columns] = p
 	}
-	canvas := vgsvg.New(columns*8*vg.Centimeter, vg.Length(len(panels))*6*vg.Centimeter)
+	return save(panels, file)
+}
+
+// save arranges panels in rows and columns of the same sizes.
+func save(panels [][]*plot.Plot, file string) error {
+	columns := len(panels[0])
+	canvas := vgsvg.New(vg.Length(columns)*8*vg.Centimeter, vg.Length(len(panels))*6*vg.Centimeter)
 	layout := tiles.Tiles{Rows: len(panels), Cols: columns, PadX: vg.Centimeter / 2, PadY: vg.Centimeter / 2, PadRight: vg.Centimeter / 4}
 	whole := tiles.New(canvas)
 	whole.SetColor(color.White) // between the panels, too
@@ -60,21 +72,18 @@ func drawSeries(s series, points []point, file string) (err error) {
 	return errors.Join(err, f.Close())
 }
 
-// panel draws one figure. What varies more than tenfold has a logarithmic axis.
-func panel(s series, figure string, points []point) (*plot.Plot, error) {
+// panel draws one figure of some systems, which have the same colours in every panel.
+// What varies more than tenfold has a logarithmic axis.
+func panel(s series, systems []string, figure string, points []point) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = figure
 	p.X.Label.Text = s.axis
 	lines := map[string]plotter.XYs{}
-	var systems []string
 	var ticks []plot.Tick
 	lowest, highest := math.Inf(1), 0.0
 	for _, at := range points {
 		if at.Series != s.name || at.Figure != figure {
 			continue
-		}
-		if lines[at.System] == nil {
-			systems = append(systems, at.System)
 		}
 		lines[at.System] = append(lines[at.System], plotter.XY{X: float64(at.X), Y: at.Value})
 		ticks = append(ticks, plot.Tick{Value: float64(at.X), Label: shortInt(at.X)})
@@ -88,13 +97,20 @@ func panel(s series, figure string, points []point) (*plot.Plot, error) {
 	if lowest > 0 && highest > 10*lowest {
 		p.Y.Min, p.Y.Max, p.Y.Scale, p.Y.Tick.Marker = lowest, 3*highest, plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
-	slices.Sort(systems) // so that a system has the same colour in every panel
-	var args []any
-	for _, name := range systems {
-		args = append(args, name, lines[name])
-	}
 	p.Legend.Top = true
-	return p, plotutil.AddLinePoints(p, args...)
+	for i, name := range systems {
+		if lines[name] == nil {
+			continue
+		}
+		line, dots, err := plotter.NewLinePoints(lines[name])
+		if err != nil {
+			return nil, err
+		}
+		line.Color, line.Dashes, dots.Color, dots.Shape = plotutil.Color(i), plotutil.Dashes(i), plotutil.Color(i), plotutil.Shape(i)
+		p.Add(line, dots)
+		p.Legend.Add(name, line, dots)
+	}
+	return p, nil
 }
 
 // shortInt writes thousands as k and millions as M, powers of two as Ki and Mi.
