@@ -15,6 +15,7 @@ const (
 	leader    = `document.querySelector('.server[data-role="leader"]:not([data-process="down"])').dataset.key`
 	moment    = `Number(document.querySelector("#slider").value)`
 	playing   = `"playing" in document.body.dataset`
+	atTheEnd  = `Number(document.querySelector("#slider").value) >= Number(document.querySelector("#slider").max)`
 	isRed     = `document.querySelector('#properties [data-holds="false"]') !== null || !document.querySelector("#violation").hidden`
 )
 
@@ -78,7 +79,7 @@ func TestEveryStoryPlaysToItsEnd(t *testing.T) {
 		ask[bool](p, fmt.Sprintf(`(document.querySelector('[data-scenario=%q]').click(), true)`, story))
 		p.until(fmt.Sprintf(`location.hash.includes("scenario=%s")`, story))
 		ask[bool](p, `(() => { const s = document.querySelector("#speed"); s.value = s.options[s.options.length - 1].value; return s.dispatchEvent(new Event("change")); })()`)
-		p.until("!(" + playing + ") && !document.querySelector('#caption').hidden")
+		p.until("!(" + playing + ") && " + atTheEnd)
 		if blocks := p.text("#caption .blocks span"); !isLast(blocks) {
 			t.Errorf("%s stopped in block %s", story, blocks)
 		}

@@ -34,6 +34,11 @@ func (p *page) shoot(path string) {
 	p.check(os.WriteFile(path, small.Bytes(), 0o644))
 }
 
+func dark(l look) look {
+	l.dark = true
+	return l
+}
+
 // TestScreenshotsOfTheLab takes the pictures of lab/screenshots. Each is a link.
 func TestScreenshotsOfTheLab(t *testing.T) {
 	if !*screenshots {
@@ -45,7 +50,16 @@ func TestScreenshotsOfTheLab(t *testing.T) {
 		how        look
 		then       func(p *page)
 	}{
-		{name: "run", link: "seed=1&servers=5&at=300", how: desk},
+		{name: "run", how: desk, link: "seed=1&servers=5&at=264&do=98:set+x+1;188:crash+n2"},
+		{name: "split", how: dark(desk), link: "seed=1&servers=5&at=330&do=98:set+x+1;188:split+n1+n2+|+n3+n4+n5;189:set+x+2+at+n2", then: func(p *page) {
+			p.keys("2")
+		}},
+		{name: "figure8", how: desk, link: "scenario=figure8&at=164"},
+		{name: "joint", how: dark(desk), link: "scenario=thesis-4.3-joint&at=60"},
+		{name: "broken", how: desk, link: "seed=1&chaos=1&at=1&mutation=vote-without-log-check", then: func(p *page) {
+			p.until(isRed)
+		}},
+		{name: "phone", how: look{width: 360, height: 740, scale: 2}, link: "seed=1&servers=5&at=264&do=98:set+x+1;188:crash+n2"},
 	} {
 		at.Fragment = shot.link
 		p := open(t, at.String(), shot.how)
