@@ -25,7 +25,8 @@ export function showProperties(list, alarm, frame) {
 export function showQuorum(body, frame) {
   const servers = frame.servers.filter((s) => s.process !== "gone");
   const leader = leaderOf(servers);
-  const from = leader ?? servers.toSorted((a, b) => b.config.index - a.config.index || b.term - a.term)[0];
+  const awake = servers.filter((s) => s.process !== "down");
+  const from = leader ?? (awake.length > 0 ? awake : servers).toSorted((a, b) => b.config.index - a.config.index || b.term - a.term)[0];
   if (!from) return;
   const config = from.config, joint = config.old.length > 0;
   const groups = [

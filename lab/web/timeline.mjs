@@ -44,7 +44,7 @@ export class Timeline {
     if (!force && this.#asked === frame.furthest.event) return;
     this.#asked = frame.furthest.event;
     const { marks } = await engine.call("marks");
-    this.#known = marks;
+    this.#known = frame.scenario ? marks.filter((m) => m.kind !== "command") : marks; // a story is nothing but commands
     this.#drawMarks();
   }
 

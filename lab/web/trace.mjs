@@ -6,6 +6,11 @@ import { termColour } from "./common/terms.mjs";
 const KEPT = 200;  // sentences in the list
 const ASKED = 600; // sentences, most of them messages, that are fetched after a jump
 
+// isNews leaves out what a script prints only because its text has no pictures.
+function isNews(sentence) {
+  return !(sentence.kind === "client" && /^(term \d+ |match=|.* term=\d+ vote=)/.test(sentence.text)) && !/^(logs|show .*|mark|network|status .*)$/.test(sentence.text);
+}
+
 export class Trace {
   #list; #functions; #upto = 0; #engine;
 
@@ -26,10 +31,10 @@ export class Trace {
       this.#upto = frame.event;
       const { said } = await this.#engine.call("said", { from: 0, to: frame.event, limit: ASKED });
       if (this.#upto !== frame.event) return; // another jump was faster
-      this.#list.replaceChildren(...said.slice(-KEPT).map((s) => this.#line(s, frame)));
+      this.#list.replaceChildren(...said.filter(isNews).slice(-KEPT).map((s) => this.#line(s, frame)));
     } else if (frame.event > this.#upto) {
       this.#upto = frame.event;
-      this.#list.append(...frame.said.map((s) => this.#line(s, frame)));
+      this.#list.append(...frame.said.filter(isNews).map((s) => this.#line(s, frame)));
       while (this.#list.children.length > KEPT) this.#list.firstElementChild.remove();
     } else {
       return;
