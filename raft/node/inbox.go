@@ -32,7 +32,9 @@ func (b *inbox) receive(m raft.Message) {
 	b.remind()
 }
 
-// request puts in what run is to call. There are no more of them than callers that wait.
+// request puts in what run is to call. Nothing bounds them but those who ask: a
+// caller waits for its answer before it asks again, and one that gives up has
+// its request taken with the rest, in the next turn of run.
 func (b *inbox) request(do func()) {
 	b.mu.Lock()
 	b.requests = append(b.requests, do)

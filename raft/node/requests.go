@@ -193,6 +193,13 @@ func (n *Node) Status(ctx context.Context) (Status, error) {
 
 // do has run call start, and waits for the answer in done.
 func (n *Node) do(ctx context.Context, done <-chan error, start func()) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-n.stopped:
+		return ErrStopped
+	default:
+	}
 	n.inbox.request(start)
 	select {
 	case err := <-done:
@@ -205,8 +212,9 @@ func (n *Node) do(ctx context.Context, done <-chan error, start func()) error {
 }
 
 // startProposals gives raft the proposals that have come. While its disk is busy a
-// leader holds them back, as many as one AppendEntries takes: they would have to wait
-// for the disk in any case, and so they share the next message and the next fsync.
+// leader holds them back, as many as one AppendEntries takes, so that they share the
+// next message and the next fsync. No answer comes later for it than by a message's
+// way, as a server applies only what is on its own disk, and that is busy for as long.
 func (n *Node) startProposals() {
 	role, _, _ := n.raft.Leadership()
 	if role == raft.Leader && n.saving && !n.heldEnough() {
