@@ -10,7 +10,6 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	tiles "gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgsvg"
@@ -72,7 +71,7 @@ func save(panels [][]*plot.Plot, file string) error {
 	return errors.Join(err, f.Close())
 }
 
-// panel draws one figure of some systems, which have the same colours in every panel.
+// panel draws one figure of some systems.
 // What varies more than tenfold has a logarithmic axis.
 func panel(s series, systems []string, figure string, points []point) (*plot.Plot, error) {
 	p := plot.New()
@@ -98,17 +97,13 @@ func panel(s series, systems []string, figure string, points []point) (*plot.Plo
 		p.Y.Min, p.Y.Max, p.Y.Scale, p.Y.Tick.Marker = lowest, 3*highest, plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
 	p.Legend.Top = true
-	for i, name := range systems {
+	for _, name := range systems {
 		if lines[name] == nil {
 			continue
 		}
-		line, dots, err := plotter.NewLinePoints(lines[name])
-		if err != nil {
+		if err := addLine(p, name, lines[name]); err != nil {
 			return nil, err
 		}
-		line.Color, line.Dashes, dots.Color, dots.Shape = plotutil.Color(i), plotutil.Dashes(i), plotutil.Color(i), plotutil.Shape(i)
-		p.Add(line, dots)
-		p.Legend.Add(name, line, dots)
 	}
 	return p, nil
 }

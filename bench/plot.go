@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"image/color"
+	"maps"
 	"path/filepath"
 	"slices"
 
@@ -42,15 +44,46 @@ func draw(workload string, lines map[string]plotter.XYs, file string) error {
 	p.X.Tick.Marker = plot.ConstantTicks([]plot.Tick{{Value: 1, Label: "1"}, {Value: 16, Label: "16"}, {Value: 64, Label: "64"}, {Value: 256, Label: "256"}})
 	p.Y.Min = 0
 	p.Legend.Top, p.Legend.Left = true, true
-	var args []any
-	for _, system := range []string{"kvorum", "etcd", "echo", "raft+node+wal", "hashicorp/raft+raft-wal"} {
-		if xys, ok := lines[system]; ok {
-			slices.SortFunc(xys, func(a, b plotter.XY) int { return int(a.X - b.X) })
-			args = append(args, system, xys)
+	for _, system := range slices.Sorted(maps.Keys(lines)) {
+		xys := lines[system]
+		slices.SortFunc(xys, func(a, b plotter.XY) int { return int(a.X - b.X) })
+		if err := addLine(p, system, xys); err != nil {
+			return fmt.Errorf("%s: %w", system, err)
 		}
 	}
-	if err := plotutil.AddLinePoints(p, args...); err != nil {
+	p.X.Min, p.X.Max = 1, 256 // also if there is one number of clients alone, which gives no axis
+	return p.Save(14*vg.Centimeter, 9*vg.Centimeter, file)
+}
+
+// colourOf has the systems' colours, which are the same in every chart. What is measured of
+// kvorum alone, in several ways, has kvorum's first and then those of nobody else there.
+var colourOf = map[string]color.Color{
+	"echo":                    color.Gray{Y: 140},
+	"kvorum":                  plotutil.SoftColors[0],
+	"at one server":           plotutil.SoftColors[0],
+	"all followers run":       plotutil.SoftColors[0],
+	"plain, beside them":      plotutil.SoftColors[0],
+	"raft+node+wal":           plotutil.SoftColors[0],
+	"etcd":                    plotutil.SoftColors[2],
+	"hashicorp/raft+raft-wal": plotutil.SoftColors[3],
+	"baseline":                plotutil.SoftColors[4],
+	"at every server":         plotutil.SoftColors[4],
+	"one is paused":           plotutil.SoftColors[4],
+	"through sessions":        plotutil.SoftColors[4],
+}
+
+// addLine draws a system's line, with dots where it was measured.
+func addLine(p *plot.Plot, system string, xys plotter.XYs) error {
+	colour, ok := colourOf[system]
+	if !ok {
+		return fmt.Errorf("%q has no colour", system)
+	}
+	line, dots, err := plotter.NewLinePoints(xys)
+	if err != nil {
 		return err
 	}
-	return p.Save(14*vg.Centimeter, 9*vg.Centimeter, file)
+	line.Color, dots.Color, dots.Shape = colour, colour, plotutil.Shape(0)
+	p.Add(line, dots)
+	p.Legend.Add(system, line, dots)
+	return nil
 }
