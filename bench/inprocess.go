@@ -32,6 +32,12 @@ func ownCPU() (time.Duration, error) {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
 }
 
+// maxAppend is how many entries both send in one message; it is the most that
+// hashicorp/raft takes. There it is also how many are written to the log and applied
+// at a time, with BatchApplyCh; its default is 64. Otherwise it and raft-wal are at
+// their defaults.
+const maxAppend = 1024
+
 // nodes is raft+node+wal.
 type nodes struct {
 	byID   map[raft.ServerID]*node.Node
@@ -73,7 +79,7 @@ func startNodes(dir string) (_ *nodes, err error) {
 		}
 		n.byID[ids[i]] = node.New(node.Config{
 			Raft: raft.Config{ID: ids[i], ElectionTicks: 50, HeartbeatTicks: 5, LazyCommit: true,
-				MaxAppend:      raft.Limit{Entries: 1024, Bytes: 1 << 20},
+				MaxAppend:      raft.Limit{Entries: maxAppend, Bytes: 1 << 20},
 				MaxInflight:    raft.Limit{Entries: 4096, Bytes: 8 << 20},
 				MaxUncommitted: raft.Limit{Entries: 16384, Bytes: 64 << 20}, Seed: rand.Uint64()},
 			TickInterval: 10 * time.Millisecond, SnapshotEntries: 10000, SnapshotTail: 5000,
@@ -161,7 +167,7 @@ func startHashicorp(dir string) (*hashicorp, error) {
 		h.logs = append(h.logs, log)
 		cfg := hraft.DefaultConfig()
 		cfg.LocalID, cfg.Logger = all.Servers[i].ID, hclog.NewNullLogger()
-		cfg.BatchApplyCh = true
+		cfg.BatchApplyCh, cfg.MaxAppendEntries = true, maxAppend
 		snapshots := hraft.NewInmemSnapshotStore()
 		if err := hraft.BootstrapCluster(cfg, log, log, snapshots, t, all); err != nil {
 			return nil, errors.Join(err, h.close())
