@@ -11,10 +11,12 @@ import (
 	"google.golang.org/grpc"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
+	"kvorum/rpc"
 )
 
 // echo is a server that only answers: what gRPC costs here, without anything
-// behind it. It takes the requests and gives the answers of kvorum's KV service.
+// behind it. It takes the requests and gives the answers of kvorum's KV service. It
+// is the limit only if it is given all that kvorum gives its own server for speed.
 type echo struct {
 	servers
 	to connections
@@ -38,7 +40,7 @@ func (s *echoService) Get(_ context.Context, req *kvorumv1.GetRequest) (*kvorumv
 func serveEcho() {
 	listener, err := net.Listen("tcp", os.Args[2])
 	if err == nil {
-		server := grpc.NewServer()
+		server := grpc.NewServer(rpc.FastOptions()...)
 		kvorumv1.RegisterKVServer(server, &echoService{value: make([]byte, 256)})
 		err = server.Serve(listener)
 	}
@@ -46,7 +48,7 @@ func serveEcho() {
 	os.Exit(1)
 }
 
-func startEcho(dir string) (*echo, error) {
+func startEcho(dir string, connections int) (*echo, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func startEcho(dir string) (*echo, error) {
 	if err := e.start(filepath.Join(dir, "echo.log"), self, "echo", addresses[0]); err != nil {
 		return nil, err
 	}
-	e.to, err = connect(addresses[0])
+	e.to, err = connect(addresses[0], connections)
 	return e, err
 }
 

@@ -25,7 +25,7 @@ type etcd struct {
 }
 
 // startEtcd starts the servers, with more flags than they need.
-func startEtcd(ctx context.Context, dir string, more ...string) (*etcd, error) {
+func startEtcd(ctx context.Context, dir string, connections int, more ...string) (*etcd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func startEtcd(ctx context.Context, dir string, more ...string) (*etcd, error) {
 		if err := e.start(filepath.Join(dir, name+".log"), self, flags...); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
-		to, err := connect(addresses[i])
+		to, err := connect(addresses[i], connections)
 		if err != nil {
 			return nil, errors.Join(err, e.close())
 		}

@@ -9,9 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
-	"text/tabwriter"
 	"time"
 )
 
@@ -84,16 +82,23 @@ func measureFailover(ctx context.Context, out io.Writer, program, dir, only stri
 	return errors.Join(failSystems(ctx, out, program, dir, only, kills), apart.close())
 }
 
+// failSystems prints what it has if it fails.
 func failSystems(ctx context.Context, out io.Writer, program, dir, only string, kills int) error {
 	systems := []struct {
 		name  string
 		start func() (cluster, error)
 	}{
-		{"kvorum", func() (cluster, error) { return startKvorum(ctx, "kvorum", program, dir) }},
-		{"etcd", func() (cluster, error) { return startEtcd(ctx, dir) }},
+		{"kvorum", func() (cluster, error) { return startKvorum(ctx, "kvorum", program, dir, usualConnections) }},
+		{"etcd", func() (cluster, error) { return startEtcd(ctx, dir, usualConnections) }},
 	}
 	started := time.Now()
 	var all []outages
+	defer func() {
+		if len(all) > 0 {
+			describeMachine(out, program, dir, started)
+			printOutages(out, all)
+		}
+	}()
 	for _, s := range systems {
 		if !wanted(s.name, only, "kvorum", "etcd") {
 			continue
@@ -103,13 +108,11 @@ func failSystems(ctx context.Context, out io.Writer, program, dir, only string, 
 			return err
 		}
 		measured, err := failAll(ctx, c, only, kills)
+		all = append(all, measured...)
 		if err = errors.Join(err, c.close()); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		all = append(all, measured...)
 	}
-	describeMachine(out, dir, started)
-	printOutages(out, all)
 	return nil
 }
 
@@ -148,13 +151,18 @@ func failAll(ctx context.Context, c cluster, only string, kills int) (measured [
 		for n := range max(1, kills/f.share) {
 			fmt.Fprintf(os.Stderr, "\r\x1b[K%s: %s %d of %d", c.name(), f.name, n+1, max(1, kills/f.share))
 			if err := f.once(ctx, c, writers, seen); err != nil {
-				return nil, fmt.Errorf("%s: %w", f.name, err)
+				return append(measured, whole(seen)...), fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
 		measured = append(measured, seen...)
 	}
 	fmt.Fprint(os.Stderr, "\r\x1b[K")
 	return measured, nil
+}
+
+// whole leaves out who has not seen any fault from begin to end.
+func whole(seen []outages) []outages {
+	return slices.DeleteFunc(seen, func(o outages) bool { return len(o.returns) == 0 })
 }
 
 // settle waits until all servers answer, and a while longer. It returns who leads.
@@ -180,18 +188,21 @@ func (f fault) once(ctx context.Context, c cluster, writers []*writer, seen []ou
 	for time.Since(began) < giveUp && !allCalm(writers, began) {
 		rest(ctx, 50*time.Millisecond)
 	}
+	gaps := make([]time.Duration, len(writers))
 	for i, w := range writers {
-		seen[i].gaps = append(seen[i].gaps, w.longestGap(began))
+		gaps[i] = w.longestGap(began)
 	}
 	ended := time.Now()
 	if err := errors.Join(ctx.Err(), f.end(c, leader)); err != nil {
 		return err
 	}
-	_, err = settle(ctx, c, time.Second)
-	for i, w := range writers {
-		seen[i].returns = append(seen[i].returns, w.longestGap(ended))
+	if _, err := settle(ctx, c, time.Second); err != nil || ctx.Err() != nil {
+		return errors.Join(err, ctx.Err())
 	}
-	return err
+	for i, w := range writers {
+		seen[i].gaps, seen[i].returns = append(seen[i].gaps, gaps[i]), append(seen[i].returns, w.longestGap(ended))
+	}
+	return nil
 }
 
 // giveUp is when a service that does not come back counts as gone.
@@ -210,98 +221,5 @@ func rest(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):
-	}
-}
-
-// writer is a client that writes in a closed loop.
-type writer struct {
-	timeout time.Duration
-	stop    func() error
-
-	mu   sync.Mutex  // guards done, between the loop and who looks at it
-	done []time.Time // when writes had succeeded, after the start
-}
-
-func startWriter(ctx context.Context, c cluster, key string, timeout time.Duration) (*writer, error) {
-	set, closeClient, err := c.writer()
-	if err != nil {
-		return nil, err
-	}
-	w := &writer{timeout: timeout, done: []time.Time{time.Now()}}
-	ctx, cancel := context.WithCancel(ctx)
-	var loop sync.WaitGroup
-	loop.Go(func() {
-		for ctx.Err() == nil {
-			limited, cancel := context.WithTimeout(ctx, timeout)
-			if err := set(limited, key, []byte("a value")); err == nil {
-				w.succeeded()
-			}
-			cancel()
-		}
-	})
-	w.stop = func() error {
-		cancel()
-		loop.Wait()
-		return closeClient()
-	}
-	return w, nil
-}
-
-func (w *writer) succeeded() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.done = append(w.done, time.Now())
-}
-
-// isCalm reports whether writes have succeeded for a second, of which the first
-// after a fault does not count: a write that was under way may yet succeed. A client
-// that asks a silent server now and then, and waits in vain, counts as calm.
-func (w *writer) isCalm(fault time.Time) bool {
-	begin := time.Now().Add(-time.Second)
-	return begin.Sub(fault) > time.Second && w.longestGap(begin) < w.timeout+300*time.Millisecond
-}
-
-// longestGap returns the longest time without a successful write that ended after t.
-func (w *writer) longestGap(t time.Time) (longest time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	next := time.Now()
-	for _, at := range slices.Backward(w.done) {
-		longest = max(longest, next.Sub(at))
-		if at.Before(t) {
-			break
-		}
-		next = at
-	}
-	return longest
-}
-
-// outages is what one writer saw of one kind of fault.
-type outages struct {
-	system, fault string
-	timeout       time.Duration
-	gaps          []time.Duration // the longest time without a successful write
-	returns       []time.Duration // the same, when the fault had ended
-}
-
-// quantile is the smallest gap that at least percent of all do not exceed.
-func quantile(gaps []time.Duration, percent int) time.Duration {
-	sorted := slices.Sorted(slices.Values(gaps))
-	return sorted[(len(sorted)*percent+99)/100-1].Round(time.Millisecond)
-}
-
-// printOutages prints a table, and a line for programs to read for each kind of
-// fault: failover SYSTEM TIMEOUT MEDIAN, failover-pause ..., and so on.
-func printOutages(out io.Writer, all []outages) {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nno write succeeds\tsystem\tclient timeout\ttimes\tmedian\tp90\tmax\twhen it is over: median\tmax\t")
-	for _, o := range all {
-		fmt.Fprintf(w, "%s\t%s\t%v\t%d\t%v\t%v\t%v\t%v\t%v\t\n", o.fault, o.system, o.timeout, len(o.gaps),
-			quantile(o.gaps, 50), quantile(o.gaps, 90), quantile(o.gaps, 100), quantile(o.returns, 50), quantile(o.returns, 100))
-	}
-	w.Flush() //nolint:errcheck // it is the terminal
-	fmt.Fprintln(out)
-	for _, o := range all {
-		fmt.Fprintf(out, "%s %s %v %.3f\n", strings.TrimSuffix("failover-"+o.fault, "-kill"), o.system, o.timeout, quantile(o.gaps, 50).Seconds())
 	}
 }

@@ -61,24 +61,22 @@ var allSeries = []series{
 	{"values", "bytes in a value", []int{16, 256, 4 << 10, 64 << 10, 1 << 20}, (*growth).measureValues},
 	{"sessions", "sessions", []int{1, 10, 100, 1e3, 1e4}, (*growth).measureSessions},
 	{"watchers", "watchers", []int{1, 10, 100, 1e3, 1e4}, (*growth).measureWatchers},
-	{"lag", "entries that a follower lags behind", []int{1e3, 1e4, 1e5, 1e6}, (*growth).measureLag},
+	{"lag", "entries that a follower lags behind", []int{1e3, 1e4, 1e5}, (*growth).measureLag},
 }
 
 // report measures the series with these names, prints them, and writes them to a
-// folder, unless that is empty.
+// folder, unless that is empty. If it fails it does so with what it has.
 func (g *growth) report(ctx context.Context, names, only, folder string) (err error) {
 	started := time.Now()
 	if g.only, err = sizes(only); err != nil {
 		return err
 	}
-	if err := g.run(ctx, names); err != nil {
-		return err
+	err = g.run(ctx, names)
+	describeMachine(g.out, g.program, g.dir, started)
+	if folder != "" && len(g.points) > 0 {
+		err = errors.Join(err, g.write(folder))
 	}
-	describeMachine(g.out, g.dir, started)
-	if folder == "" {
-		return nil
-	}
-	return g.write(folder)
+	return err
 }
 
 // run measures the series with these names, each with servers of its own.
@@ -103,10 +101,10 @@ func (g *growth) run(ctx context.Context, names string) error {
 		in.dir = dir
 		err = g.series.measure(&in, ctx)
 		g.points = in.points
+		g.print()
 		if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		g.print()
 	}
 	return nil
 }
@@ -119,6 +117,9 @@ func (g *growth) add(system string, x int, figure string, value float64) {
 // each figure.
 func (g *growth) print() {
 	figures, rows := inSeries(g.points, g.series.name)
+	if len(rows) == 0 {
+		return
+	}
 	w := tabwriter.NewWriter(g.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "\n%s\tsystem\t%s\t\n", g.series.name, strings.Join(figures, "\t"))
 	for _, row := range rows {

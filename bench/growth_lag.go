@@ -14,7 +14,7 @@ import (
 // measureLag pauses a follower while clients write, and measures what the writes
 // cost meanwhile and how long it takes to catch up once it goes on.
 func (g *growth) measureLag(ctx context.Context) (err error) {
-	k, err := startKvorum(ctx, "kvorum", g.program, g.dir)
+	k, err := startKvorum(ctx, "kvorum", g.program, g.dir, usualConnections)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ func (g *growth) measureTiny(ctx context.Context, n, bytes int) (err error) {
 		return err
 	}
 	progress("tiny-keys: start servers with %d keys", n)
-	k, err := startKvorum(ctx, called, g.program, g.dir)
+	k, err := startKvorum(ctx, called, g.program, g.dir, usualConnections)
 	if err != nil {
 		return err
 	}

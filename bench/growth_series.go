@@ -29,7 +29,7 @@ func (g *growth) measureServers(ctx context.Context) (err error) {
 		return err
 	}
 	for _, n := range g.series.sizes {
-		k, err := startKvorumServers(ctx, fmt.Sprintf("kvorum-of-%d", n), g.program, g.dir, n)
+		k, err := startKvorumServers(ctx, fmt.Sprintf("kvorum-of-%d", n), g.program, g.dir, n, usualConnections)
 		if err != nil {
 			return err
 		}
@@ -37,7 +37,7 @@ func (g *growth) measureServers(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	e, err := startEtcd(ctx, g.dir)
+	e, err := startEtcd(ctx, g.dir, usualConnections)
 	if err != nil {
 		return err
 	}
@@ -82,11 +82,11 @@ func (g *growth) measureValues(ctx context.Context) (err error) {
 // startBoth starts kvorum and etcd, which may keep more than it does by default:
 // it keeps every old value, too.
 func (g *growth) startBoth(ctx context.Context) (*kvorum, *etcd, error) {
-	k, err := startKvorum(ctx, "kvorum", g.program, g.dir)
+	k, err := startKvorum(ctx, "kvorum", g.program, g.dir, usualConnections)
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := startEtcd(ctx, g.dir, "--quota-backend-bytes", fmt.Sprint(8<<30))
+	e, err := startEtcd(ctx, g.dir, usualConnections, "--quota-backend-bytes", fmt.Sprint(8<<30))
 	if err != nil {
 		return nil, nil, errors.Join(err, k.close())
 	}
@@ -96,7 +96,7 @@ func (g *growth) startBoth(ctx context.Context) (*kvorum, *etcd, error) {
 // measureSessions opens sessions, and writes through all of them in turn. Plain
 // writes through the same client, while the sessions are open, show what they cost.
 func (g *growth) measureSessions(ctx context.Context) (err error) {
-	k, err := startKvorum(ctx, "kvorum", g.program, g.dir)
+	k, err := startKvorum(ctx, "kvorum", g.program, g.dir, usualConnections)
 	if err != nil {
 		return err
 	}

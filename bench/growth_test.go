@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 )
@@ -86,6 +87,25 @@ func TestSizesAreShort(t *testing.T) {
 	for n, want := range map[int]string{0: "0", 7: "7", 256: "256", 1000: "1k", 1024: "1Ki", 64 << 10: "64Ki", 1e7: "10M", 1 << 20: "1Mi", 1500: "1500"} {
 		if got := shortInt(n); got != want {
 			t.Errorf("%d: got %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestTheUsualSizesAreThoseThatWerePublished(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("results", "growth", "growth.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var published []point
+	if err := json.Unmarshal(text, &published); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range allSeries {
+		for _, size := range s.sizes {
+			if !slices.ContainsFunc(published, func(p point) bool { return p.Series == s.name && p.X == size }) {
+				t.Errorf("%s: %d is measured, and not published", s.name, size)
+			}
 		}
 	}
 }

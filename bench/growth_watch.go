@@ -16,7 +16,7 @@ import (
 // server or spread over all: those that watch other keys than those that are
 // written, each its own, and those that all watch the one that is.
 func (g *growth) measureWatchers(ctx context.Context) (err error) {
-	k, err := startKvorum(ctx, "kvorum", g.program, g.dir)
+	k, err := startKvorum(ctx, "kvorum", g.program, g.dir, usualConnections)
 	if err != nil {
 		return err
 	}

@@ -28,11 +28,11 @@ type kvorum struct {
 	revisions [keys]atomic.Uint64 // that each key was last seen at, for cas
 }
 
-func startKvorum(ctx context.Context, called, program, dir string) (*kvorum, error) {
-	return startKvorumServers(ctx, called, program, dir, 3)
+func startKvorum(ctx context.Context, called, program, dir string, connections int) (*kvorum, error) {
+	return startKvorumServers(ctx, called, program, dir, 3, connections)
 }
 
-func startKvorumServers(ctx context.Context, called, program, dir string, n int) (*kvorum, error) {
+func startKvorumServers(ctx context.Context, called, program, dir string, n, connections int) (*kvorum, error) {
 	addresses, err := freeAddresses(2 * n)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func startKvorumServers(ctx context.Context, called, program, dir string, n int)
 		if err != nil {
 			return nil, errors.Join(err, k.close())
 		}
-		to, err := connect(addresses[i])
+		to, err := connect(addresses[i], connections)
 		if err != nil {
 			return nil, errors.Join(err, k.close())
 		}

@@ -72,6 +72,9 @@ func load(ctx context.Context, s system, do operation, clients int, d time.Durat
 	}
 	now, err := readUse(s)
 	m.charge(used, now)
+	if ctx.Err() != nil { // which every client would report
+		return m, fmt.Errorf("%s: %w", s.name(), context.Cause(ctx))
+	}
 	if err = errors.Join(err, errors.Join(failures...)); err != nil {
 		return m, fmt.Errorf("%s: %w", s.name(), err)
 	}

@@ -50,57 +50,95 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) (err error) {
+// settings are what the flags say.
+type settings struct {
+	kvorum, baseline string // programs
+	dir              string
+	report           string
+	turn             time.Duration
+	turns            int
+	connections      int // to a server
+
+	quick   bool
+	only    string
+	clients int
+
+	failover bool
+	kills    int
+
+	growth, sizes string
+}
+
+func parse(args []string) (s settings, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	kvorum := flags.String("kvorum", "../bin/kvorum", "the program that is measured")
-	baseline := flags.String("baseline", "", "another build of it, to compare with")
-	dir := flags.String("dir", "", "where the servers keep their data, on the disk that is measured; empty: a temporary folder")
-	quick := flags.Bool("quick", false, "only the rows that the ratios need")
-	turn := flags.Duration("turn", time.Second, "length of a turn")
-	turns := flags.Int("turns", 3, "turns of each system in each row")
-	only := flags.String("only", "", "only the rows whose workload, or with -failover the systems and faults whose name, is in this list, such as set,get")
-	at := flags.Int("clients", 0, "only the rows with so many clients; 0: all")
-	flags.IntVar(&connectionsToServer, "connections", connectionsToServer, "connections to a server, which its clients share")
-	failover := flags.Bool("failover", false, "instead, kill, pause and cut off leaders, and restart all servers, and measure how long no write succeeds")
-	kills := flags.Int("kills", 20, "with -failover: how often a leader is killed; other faults are rarer")
-	growing := flags.String("growth", "", "instead, measure how cost grows: all, or a list of "+usualSeries+",tiny-keys")
-	listed := flags.String("sizes", "", "with -growth: measure these instead of the sizes of the series")
-	report := flags.String("report", "", "also write results.json and plots to this folder")
-	if err := flags.Parse(args); err != nil {
+	flags.StringVar(&s.kvorum, "kvorum", "../bin/kvorum", "the program that is measured")
+	flags.StringVar(&s.baseline, "baseline", "", "another build of it, to compare with")
+	flags.StringVar(&s.dir, "dir", "", "a folder on the disk that is measured, where the servers keep their data as long as they run; empty: that of temporary files")
+	flags.BoolVar(&s.quick, "quick", false, "only the rows that the ratios need")
+	flags.DurationVar(&s.turn, "turn", time.Second, "length of a turn")
+	flags.IntVar(&s.turns, "turns", 3, "turns of each system in each row")
+	flags.StringVar(&s.only, "only", "", "only the rows whose workload, or with -failover the systems and faults whose name, is in this list, such as set,get")
+	flags.IntVar(&s.clients, "clients", 0, "only the rows with so many clients; 0: all")
+	flags.IntVar(&s.connections, "connections", usualConnections, "connections to a server, which its clients share")
+	flags.BoolVar(&s.failover, "failover", false, "instead, kill, pause and cut off leaders, and restart all servers, and measure how long no write succeeds")
+	flags.IntVar(&s.kills, "kills", 20, "with -failover: how often a leader is killed; other faults are rarer")
+	flags.StringVar(&s.growth, "growth", "", "instead, measure how cost grows: all, or a list of "+usualSeries+",tiny-keys")
+	flags.StringVar(&s.sizes, "sizes", "", "with -growth: measure these instead of the sizes of the series")
+	flags.StringVar(&s.report, "report", "", "also write results.json and plots to this folder")
+	return s, flags.Parse(args)
+}
+
+// run measures what the arguments say. Where it fails or is interrupted, it still
+// prints and writes what was measured until then.
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
+	s, err := parse(args)
+	if err != nil {
 		return err
 	}
-	if *dir == "" {
-		if *dir, err = os.MkdirTemp("", "kvorum-bench-"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(*dir)) }()
+	if s.dir, err = os.MkdirTemp(s.dir, "kvorum-bench-"); err != nil {
+		return err
 	}
-	if *failover {
-		return measureFailover(ctx, out, *kvorum, *dir, *only, *kills)
+	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
+	if os.Getenv(ownNetwork) == "" { // else who started this process has warned
+		warnOfMemory(out, s.dir)
 	}
+	switch {
+	case s.failover:
+		err = measureFailover(ctx, out, s.kvorum, s.dir, s.only, s.kills)
+	case s.growth != "":
+		g := &growth{out: out, program: s.kvorum, dir: s.dir, turn: s.turn, turns: s.turns}
+		err = g.report(ctx, s.growth, s.sizes, s.report)
+	default:
+		err = s.compare(ctx, out)
+	}
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("interrupted: %w", err)
+	}
+	return err
+}
+
+// compare measures the systems beside each other.
+func (s settings) compare(ctx context.Context, out io.Writer) error {
 	started := time.Now()
-	if *growing != "" {
-		g := &growth{out: out, program: *kvorum, dir: *dir, turn: *turn, turns: *turns}
-		return g.report(ctx, *growing, *listed, *report)
-	}
-	b := &bench{out: out, turn: *turn, turns: *turns}
-	rows := plan(*quick)
-	if *only != "" {
-		rows = slices.DeleteFunc(rows, func(r row) bool { return !slices.Contains(strings.Split(*only, ","), r.workload) })
-	}
-	if *at != 0 {
-		rows = slices.DeleteFunc(rows, func(r row) bool { return r.clients != *at })
-	}
-	if err := b.measure(ctx, *kvorum, *baseline, *dir, rows); err != nil {
+	b := &bench{out: out, turn: s.turn, turns: s.turns, connections: s.connections}
+	err := b.measure(ctx, s.kvorum, s.baseline, s.dir, s.rows())
+	if len(b.results) == 0 {
 		return err
 	}
-	describeMachine(out, *dir, started)
+	describeMachine(out, s.kvorum, s.dir, started)
 	b.printTables()
 	b.printRatios()
-	if *report != "" {
-		return b.write(*report)
+	if s.report != "" {
+		err = errors.Join(err, b.write(s.report))
 	}
-	return nil
+	return err
+}
+
+// rows returns those of the plan that are wanted.
+func (s settings) rows() []row {
+	return slices.DeleteFunc(plan(s.quick), func(r row) bool {
+		return s.only != "" && !slices.Contains(strings.Split(s.only, ","), r.workload) || s.clients != 0 && r.clients != s.clients
+	})
 }
 
 // row is what is measured of several systems.

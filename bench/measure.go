@@ -16,10 +16,11 @@ import (
 
 // bench is one run.
 type bench struct {
-	out     io.Writer
-	turn    time.Duration
-	turns   int
-	results []result
+	out         io.Writer
+	turn        time.Duration
+	turns       int
+	connections int // to a server
+	results     []result
 }
 
 // result is what a row came to for one system: medians over its turns.
@@ -47,12 +48,12 @@ func (b *bench) measure(ctx context.Context, program, baseline, dir string, rows
 	inProcess := func(r row) bool { return r.workload == "propose" }
 	served := slices.DeleteFunc(slices.Clone(rows), inProcess)
 	starts := []func() (system, error){
-		func() (system, error) { return startEcho(dir) },
-		func() (system, error) { return startKvorum(ctx, "kvorum", program, dir) },
-		func() (system, error) { return startEtcd(ctx, dir) },
+		func() (system, error) { return startEcho(dir, b.connections) },
+		func() (system, error) { return startKvorum(ctx, "kvorum", program, dir, b.connections) },
+		func() (system, error) { return startEtcd(ctx, dir, b.connections) },
 	}
 	if baseline != "" {
-		starts = append(starts, func() (system, error) { return startKvorum(ctx, "baseline", baseline, dir) })
+		starts = append(starts, func() (system, error) { return startKvorum(ctx, "baseline", baseline, dir, b.connections) })
 	}
 	if err := b.among(ctx, served, starts); err != nil {
 		return err

@@ -158,3 +158,32 @@ func TestEveryQuickRowHasARatio(t *testing.T) {
 		}
 	}
 }
+
+func TestAnInterruptIsToldOnceAndLeavesTheRowsBefore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancelCause(t.Context())
+		why := errors.New("interrupted by a signal")
+		time.AfterFunc(1500*time.Millisecond, func() { interrupt(why) })
+		log := &journal{}
+		s := &obedient{pretended{called: "a", takes: always(time.Millisecond), log: log}}
+		b := &bench{turn: time.Second, turns: 1}
+		err := b.among(ctx, []row{{"set", 4, 256}, {"set", 8, 256}}, []func() (system, error){func() (system, error) { return s, nil }})
+		if !errors.Is(err, why) || strings.Count(err.Error(), "\n") > 0 {
+			t.Errorf("got %v, want %v in one line", err, why)
+		}
+		if len(b.results) != 1 || b.results[0].Clients != 4 {
+			t.Errorf("got %v, want the first row", b.results)
+		}
+	})
+}
+
+// obedient is a pretended system whose operations fail when their context has ended.
+type obedient struct{ pretended }
+
+func (o *obedient) prepare(ctx context.Context, r row) (operation, error) {
+	do, err := o.pretended.prepare(ctx, r)
+	return func(ctx context.Context, i int, random *rand.Rand) error {
+		return errors.Join(do(ctx, i, random), ctx.Err())
+	}, err
+}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -136,12 +135,13 @@ func freeAddresses(n int) (addresses []string, err error) {
 // connections are what the clients use; client i uses the i-th, cyclically.
 type connections []*grpc.ClientConn
 
-// connectionsToServer is how many there are to a server, for every system alike. They
-// are established at their first use.
-var connectionsToServer = slices.Max(allClients)
+// usualConnections is how many there are to a server, for every system alike, unless
+// others are asked for: one for each client.
+const usualConnections = 256
 
-func connect(addr string) (c connections, err error) {
-	for range connectionsToServer {
+// connect returns n connections, which are established at their first use.
+func connect(addr string, n int) (c connections, err error) {
+	for range n {
 		conn, err := grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			return nil, errors.Join(err, c.close())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/buildinfo"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,9 +17,10 @@ import (
 )
 
 // describeMachine prints what a reader must know to judge the figures.
-func describeMachine(out io.Writer, dir string, started time.Time) {
+func describeMachine(out io.Writer, program, dir string, started time.Time) {
 	fmt.Fprintf(out, "%s, %d processors (%s), %s/%s, %s, data on %s; took %v\n",
 		started.Format(time.DateOnly), runtime.NumCPU(), processor(), runtime.GOOS, runtime.GOARCH, runtime.Version(), fileSystem(dir), time.Since(started).Round(time.Second))
+	fmt.Fprintf(out, "kvorum %s\n", revision(program))
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			switch dep.Path {
@@ -27,6 +29,24 @@ func describeMachine(out io.Writer, dir string, started time.Time) {
 			}
 		}
 	}
+}
+
+// revision tells from which commit a program was built.
+func revision(program string) string {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		return "of an unknown commit: " + err.Error()
+	}
+	at := "of an unknown commit, built without -buildvcs"
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			at = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true": // comes after the revision
+			at += ", modified"
+		}
+	}
+	return at
 }
 
 func processor() string {
@@ -42,7 +62,7 @@ func processor() string {
 	return "unknown"
 }
 
-// fileSystem names the file system, and warns of one that never syncs.
+// fileSystem names the file system of a folder.
 func fileSystem(dir string) string {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(dir, &s); err != nil {
@@ -50,9 +70,18 @@ func fileSystem(dir string) string {
 	}
 	const tmpfs = 0x01021994
 	if s.Type == tmpfs {
-		return "tmpfs, WHICH NEVER SYNCS: these figures mean nothing, use --dir"
+		return inMemory
 	}
 	return fmt.Sprintf("file system type %#x", s.Type)
+}
+
+const inMemory = "tmpfs, WHICH NEVER SYNCS"
+
+// warnOfMemory says so before anything is measured that would mean nothing.
+func warnOfMemory(out io.Writer, dir string) {
+	if fileSystem(dir) == inMemory {
+		fmt.Fprintf(out, "%s is on %s: the figures will mean nothing. Give a folder on a disk with -dir.\n", dir, inMemory)
+	}
 }
 
 func (b *bench) find(system string, r row) (result, bool) {
@@ -110,7 +139,9 @@ var ratios = []ratio{
 	{"propose/hashicorp", "raft+node+wal", "hashicorp/raft+raft-wal", "propose", perSecond},
 }
 
-// printRatios prints lines for programs to read: ratio NAME CLIENTS VALUE.
+// printRatios prints lines for programs to read: ratio NAME CLIENTS VALUE, and, of
+// what has a target that is no ratio, figure set-cpu-us CLIENTS VALUE: the processor
+// time of all of kvorum's servers for a set.
 func (b *bench) printRatios() {
 	fmt.Fprintln(b.out)
 	for _, r := range ratios {
@@ -121,6 +152,11 @@ func (b *bench) printRatios() {
 			if ok && also {
 				fmt.Fprintf(b.out, "ratio %s %d %.2f\n", r.name, clients, r.value(of, to))
 			}
+		}
+	}
+	for _, clients := range allClients {
+		if set, ok := b.find("kvorum", row{"set", clients, 256}); ok {
+			fmt.Fprintf(b.out, "figure set-cpu-us %d %d\n", clients, set.CPU.Round(time.Microsecond).Microseconds())
 		}
 	}
 }
