@@ -1,6 +1,11 @@
 package main
 
-import "testing"
+import (
+	"runtime"
+	runtimemetrics "runtime/metrics"
+	"testing"
+	"time"
+)
 
 func TestGarbageIsBoundedByHalfOfWhatIsAliveOr32MiB(t *testing.T) {
 	t.Parallel()
@@ -12,6 +17,32 @@ func TestGarbageIsBoundedByHalfOfWhatIsAliveOr32MiB(t *testing.T) {
 		got := max(c.live, 4*mib) * uint64(gcPercent(c.live)) / 100
 		if got > c.want || got < c.want*8/10 {
 			t.Errorf("%d MiB alive: garbage may be %d MiB, want %d", c.live/mib, got/mib, c.want/mib)
+		}
+	}
+}
+
+// Not parallel, so that what other tests keep alive does not count.
+func TestTheBoundFollowsWhatIsAliveFromCollectionToCollection(t *testing.T) {
+	adjustGC(0)
+	alive := make([]byte, 64<<20)
+	collectUntil(t, "64 MiB are alive", func(percent uint64) bool { return percent == 50 })
+	runtime.KeepAlive(alive)
+	collectUntil(t, "they are dead", func(percent uint64) bool { return percent >= 100 })
+}
+
+// collectUntil collects garbage until the percentage is as it should be.
+func collectUntil(t *testing.T, when string, isRight func(percent uint64) bool) {
+	t.Helper()
+	percent := []runtimemetrics.Sample{{Name: "/gc/gogc:percent"}}
+	for began := time.Now(); ; {
+		runtime.GC()
+		runtimemetrics.Read(percent)
+		got := percent[0].Value.Uint64()
+		if isRight(got) {
+			return
+		}
+		if time.Since(began) > 10*time.Second {
+			t.Fatalf("%s, and garbage may still be %d%% of what is alive", when, got)
 		}
 	}
 }
