@@ -12,6 +12,9 @@ CONCURRENT = ./raft/node/... ./raft/wal/... ./kv/... ./discovery/... ./rpc/... .
 # The tests that need strace.
 ON_STRACE = EverySetIsOnDisk|CrashPoint|CrashWhile|PowerCut|KilledAtTheirSyncs|FailedWriteOfTheLog|StuckDiskOfALeader|SlowDisksOnly
 
+# With DIR=/some/disk, every comparison in bench keeps its servers' data there.
+ON_DISK = $(if $(DIR),-dir $(abspath $(DIR)))
+
 # The linters and the protobuf compiler are pinned in their own module, so that
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
@@ -90,21 +93,21 @@ fuzz: ## each of the 8 fuzz targets in turn for FUZZTIME, 30s unless set (5 min)
 		done; \
 	done
 
-bench: build ## compare with etcd, hashicorp/raft and a bare gRPC echo: tables, ratios, plots in bench/results (6 min)
-	cd bench && go run . -kvorum ../bin/kvorum -report results
+bench: build ## compare with etcd, hashicorp/raft and a bare gRPC echo: tables, ratios, plots in bench/results; DIR=/some/disk: data there (5 min)
+	cd bench && go run . -kvorum ../bin/kvorum $(ON_DISK) -report results
 
 bench-quick: build ## the same, only what the ratios need (80 s)
-	cd bench && go run . -kvorum ../bin/kvorum -quick -turns 2
+	cd bench && go run . -kvorum ../bin/kvorum $(ON_DISK) -quick -turns 2
 
 bench-disk: ## appends against a bare write and fdatasync; starts on 1 GiB of log and on a million keys; sets during a snapshot (90 s)
 	go test -run '^$$' -bench 'Save|Recovery' ./raft/wal
 	go test -run '^$$' -bench SetsDuringASnapshot -benchtime 3x ./rpc
 
 bench-failover: build ## how long no write succeeds when the leader is killed, paused or cut off (root), or all restart: kvorum, etcd (5 min)
-	cd bench && go run . -kvorum ../bin/kvorum -failover
+	cd bench && go run . -kvorum ../bin/kvorum $(ON_DISK) -failover
 
 bench-growth: build ## how cost grows with servers, keys, values, sessions, watchers and lag: tables, charts in bench/results/growth (9 min)
-	cd bench && go run . -kvorum ../bin/kvorum -growth all -report results/growth
+	cd bench && go run . -kvorum ../bin/kvorum $(ON_DISK) -growth all -report results/growth
 
 load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256
