@@ -26,7 +26,7 @@ type Mutation struct {
 func Shown() []string {
 	return []string{
 		"vote-without-log-check", "vote-before-durable", "commit-an-old-term-by-counting",
-		"half-is-a-quorum", "read-without-a-round", "change-before-the-first-commit-of-the-term",
+		"half-is-a-quorum", "one-majority-of-the-union", "read-without-a-round", "change-before-the-first-commit-of-the-term",
 	}
 }
 

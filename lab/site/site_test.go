@@ -1,40 +1,77 @@
 package site
 
 import (
+	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 
 	"kvorum/lab"
+	"kvorum/raft/mutants"
 )
 
 // Without the broken rule, nothing falls in the runs that show it.
-func TestTheRunsThatShowABrokenRuleAreWellWithoutIt(t *testing.T) {
+func TestRunsThatShowABrokenRuleAreWellWithoutIt(t *testing.T) {
 	t.Parallel()
 	all := mutations(func(string) bool { return false }, true)
 	for name, link := range falls {
-		if !slices.ContainsFunc(all, func(m Mutation) bool { return m.Name == name && m.Link == link }) {
-			t.Errorf("there is no rule %s that can be broken", name)
-		}
-		r, _, err := lab.ParseLink(link)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if !slices.ContainsFunc(all, func(m Mutation) bool { return m.Name == name && m.Link == link }) {
+				t.Error("there is no such rule that can be broken")
+			}
+			r, _, err := lab.ParseLink(link)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := lab.NewPlayer(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Close()
+			if err := p.Seek(20000); err != nil || len(p.Run().Do) != len(r.Do) {
+				t.Errorf("%s: %v, %d of %d actions", link, err, len(p.Run().Do), len(r.Do))
+			}
+			if v := p.Violation(); v != nil {
+				t.Errorf("%s falls at event %d: %s: %s", link, v.Event, v.Invariant, v.Text)
+			}
+		})
+	}
+}
+
+// What a static site breaks falls in its run: the test above fails for each, where it
+// is compiled with the rule broken.
+func TestRunsThatShowABrokenRuleFallWithIt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles the lab once for each rule")
+	}
+	t.Parallel()
+	root, err := mutants.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range Shown() {
+		m, _ := mutants.Find(name)
+		overlay, err := m.Overlay(t.TempDir())
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("%s: %v", name, err)
+			continue
 		}
-		p, err := lab.NewPlayer(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		if err := p.Seek(20000); err != nil || p.Violation() != nil || len(p.Run().Do) != len(r.Do) {
-			t.Errorf("%s: %v, %v, %d of %d actions", link, err, p.Violation(), len(p.Run().Do), len(r.Do))
+		test := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-overlay", overlay,
+			"-run", "^TestRunsThatShowABrokenRuleAreWellWithoutIt$/^"+name+"$", "./lab/site")
+		test.Dir = root
+		out, err := test.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), falls[name]+" falls at event ") {
+			t.Errorf("%s: nothing falls: %v\n%s", name, err, out)
 		}
 	}
 }
 
-func TestWhatAStaticSiteBreaksCanBeBroken(t *testing.T) {
+func TestWhatAStaticSiteBreaksHasARunThatShowsIt(t *testing.T) {
 	t.Parallel()
 	for _, name := range Shown() {
-		if !slices.ContainsFunc(mutations(func(string) bool { return true }, false), func(m Mutation) bool { return m.Name == name }) {
-			t.Errorf("there is no rule %s that can be broken", name)
+		if !slices.ContainsFunc(mutations(func(string) bool { return true }, false), func(m Mutation) bool { return m.Name == name && m.Link != "" }) {
+			t.Errorf("there is no run for %s", name)
 		}
 	}
 }
