@@ -25,7 +25,11 @@ func asking(kind sim.Kind, words int) doing {
 		if err != nil {
 			return "", err
 		}
-		return "", s.world.Ask(at, o, stale)
+		if err := s.world.Ask(at, o, stale); err != nil {
+			return "", err
+		}
+		s.yours[s.world.Operations(1)[0].Client] = true // the simulator has a new client for each
+		return "", nil
 	}
 }
 

@@ -160,7 +160,7 @@ type Violation struct {
 // Operation is what a client asked for.
 type Operation struct {
 	Number int     `json:"number"`
-	Client string  `json:"client"` // you, or a number in a run with simulated clients
+	Client string  `json:"client"` // you, or the number of one of the simulator's clients
 	At     string  `json:"at"`     // the server that was asked; empty: of several
 	Text   string  `json:"text"`   // as in set x = 1; once it has ended, with what came of it
 	State  string  `json:"state"`  // waits, ok, definite (without effect, for certain) or unknown

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,11 +11,12 @@ import (
 // worldScene is a run of the simulator.
 type worldScene struct {
 	world *sim.World
-	lines []string // since said was asked
+	lines []string     // since said was asked
+	yours map[int]bool // the clients that are whoever plays the run
 }
 
 func newWorldScene(r Run) *worldScene {
-	s := &worldScene{}
+	s := &worldScene{yours: map[int]bool{}}
 	o := sim.Options{
 		Seed: r.Seed, Servers: r.Servers, Short: r.Short, Drop: r.Drop, Calm: !r.Chaos,
 		Trace: func(line string) { s.lines = append(s.lines, line) },
@@ -51,11 +53,21 @@ func (s *worldScene) said() []string {
 	for _, line := range s.lines {
 		_, text, _ := strings.Cut(strings.TrimLeft(line, " "), "s ")
 		if !strings.HasPrefix(text, "goroutine ") {
-			lines = append(lines, text)
+			lines = append(lines, s.addressed(text))
 		}
 	}
 	s.lines = nil
 	return lines
+}
+
+// addressed says "you" of the clients that whoever plays the run is.
+func (s *worldScene) addressed(line string) string {
+	before, rest, _ := strings.Cut(line, "client ")
+	name, text, _ := strings.Cut(rest, ": ")
+	if number, err := strconv.Atoi(name); err != nil || !s.yours[number] {
+		return line
+	}
+	return before + "you: " + text
 }
 
 // sentence tells by its form what a line of the simulator's trace is.
@@ -68,9 +80,9 @@ func (s *worldScene) sentence(r remark) Sentence {
 	case strings.HasPrefix(r.line, "  "):
 		kind, text = "message", strings.TrimSpace(r.line)
 		server, _, _ = strings.Cut(text, " ")
-	case first == "client":
+	case first == "client" || first == "you:":
 		kind = "client"
-	case isServer(first) && strings.Contains(rest, " of client "):
+	case isServer(first) && (strings.Contains(rest, " of client ") || strings.Contains(rest, " of you: ")):
 		kind, server, text = "client", first, rest
 	case isServer(first):
 		return reason(r, first, rest)

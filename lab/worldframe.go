@@ -130,9 +130,17 @@ func (s *worldScene) operations() []Operation {
 			state = "waits"
 		}
 		all = append(all, Operation{
-			Number: s.world.Asked() - len(asked) + i + 1, Client: fmt.Sprint(o.Client), At: string(o.At), Text: text, State: state,
+			Number: s.world.Asked() - len(asked) + i + 1, Client: s.client(o.Client), At: string(o.At), Text: text, State: state,
 			Asked: ms(o.Call), Ended: ms(o.Return),
 		})
 	}
 	return all
+}
+
+// client names who asked: whoever plays the run, or one of the simulator's clients.
+func (s *worldScene) client(number int) string {
+	if s.yours[number] {
+		return "you"
+	}
+	return fmt.Sprint(number)
 }
