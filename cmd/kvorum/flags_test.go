@@ -114,10 +114,10 @@ func TestElectionTimeoutIsWholeTicks(t *testing.T) {
 		heartbeat, election time.Duration
 		want                int
 	}{
-		{50 * time.Millisecond, 500 * time.Millisecond, 50},
-		{50 * time.Millisecond, 501 * time.Millisecond, 51},
-		{time.Second, 2 * time.Second, 10},
-		{time.Millisecond, 2 * time.Millisecond, 10},
+		{50 * time.Millisecond, 500 * time.Millisecond, 20},
+		{50 * time.Millisecond, 501 * time.Millisecond, 21},
+		{time.Second, 2 * time.Second, 4},
+		{time.Millisecond, 2 * time.Millisecond, 4},
 	}
 	for _, tt := range tests {
 		c := config{heartbeatInterval: tt.heartbeat, electionTimeout: tt.election}

@@ -16,9 +16,9 @@ import (
 	"kvorum/rpc"
 )
 
-// ticksPerHeartbeat is how finely election timeouts are drawn. The ticks of different
-// servers are out of step with each other, so that few do; and every tick wakes
-// an idle server, which costs it more than what it does then.
+// ticksPerHeartbeat is how finely election timeouts are drawn: in steps of half a
+// heartbeat. That is enough, as no two servers tick at the same moment; and each tick
+// wakes an idle server, which costs it more than what it does then.
 const ticksPerHeartbeat = 2
 
 func (c *config) tick() time.Duration { return c.heartbeatInterval / ticksPerHeartbeat }
