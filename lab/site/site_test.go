@@ -1,6 +1,7 @@
 package site
 
 import (
+	"encoding/json"
 	"os/exec"
 	"slices"
 	"strings"
@@ -73,5 +74,25 @@ func TestWhatAStaticSiteBreaksHasARunThatShowsIt(t *testing.T) {
 		if !slices.ContainsFunc(mutations(func(string) bool { return true }, false), func(m Mutation) bool { return m.Name == name && m.Link != "" }) {
 			t.Errorf("there is no run for %s", name)
 		}
+	}
+}
+
+// From any server of files, if the engine was built where zstd is installed.
+func TestAFirstVisitLoadsLessThanOneAndAHalfMegabytes(t *testing.T) {
+	t.Parallel()
+	files, err := Files(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["mutations.json"], err = json.Marshal(mutations(func(name string) bool { return slices.Contains(Shown(), name) }, false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, compressed := firstVisit(files)
+	if compressed >= 1_500_000 {
+		t.Errorf("with compressed text it loads %d bytes", compressed)
+	}
+	if _, err := exec.LookPath("zstd"); err == nil && plain >= 1_500_000 {
+		t.Errorf("it loads %d bytes: has the engine been built without zstd? `make build` does it again", plain)
 	}
 }
