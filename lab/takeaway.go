@@ -70,18 +70,42 @@ func runText(r Run) string {
 	return "lab.Run{" + strings.Join(fields, ", ") + "}"
 }
 
-// Script returns the run as a script in the notation of raft/testdata, or why it is
-// none: a script has neither clocks nor clients nor a seed, so only what began as one
-// can be written as one.
+// unsaid are the commands that a script has no word for, with what it lacks.
+var unsaid = map[string]string{
+	"clock": "clocks", "slow": "delays", "delay": "delays", "pause": "processes that stand still", "resume": "processes that stand still",
+	"cut": "links that stay cut", "split": "links that stay cut", "heal": "links that stay cut",
+	"cas": "keys", "delete": "keys",
+}
+
+// Script returns the run as a script in the notation of raft/testdata, or what first
+// stands in the way. A script has neither clocks nor a seed, and in a run of the
+// simulator these say who is elected, so only what began as one can be written as one.
 func (p *Player) Script() (text, why string) {
 	if p.run.Scenario == "" {
-		return "", "this run depends on clocks, delays and disks, which a script has not: copy it as a Go test"
+		return "", inTheWay(p.run) + ": copy it as a Go test"
 	}
 	text, err := readScenario(p.run.Scenario)
 	if err != nil {
 		return "", err.Error()
 	}
 	return text, ""
+}
+
+// inTheWay says what of a run of the simulator a script cannot say.
+func inTheWay(r Run) string {
+	switch {
+	case r.Chaos:
+		return "the clients and faults of the simulator act in this run, and a script has none"
+	case r.Clients:
+		return "clients of the simulator act in this run, and a script has none"
+	}
+	for _, a := range r.Do {
+		name, _, _ := strings.Cut(strings.TrimSpace(a.Line), " ")
+		if lacks, is := unsaid[name]; is {
+			return fmt.Sprintf("a script has no %s, and so no word for `%s` at event %d", lacks, a.Line, a.At)
+		}
+	}
+	return "clocks say who stands for election in this run, and a script has none"
 }
 
 // Outline says in a line what a server has come to.
