@@ -16,7 +16,7 @@ const (
 	moment    = `Number(document.querySelector("#slider").value)`
 	playing   = `"playing" in document.body.dataset`
 	atTheEnd  = `Number(document.querySelector("#slider").value) >= Number(document.querySelector("#slider").max)`
-	isRed     = `document.querySelector('#properties [data-holds="false"]') !== null || !document.querySelector("#violation").hidden`
+	isRed     = `document.querySelector('#properties [data-holds="false"]') !== null || !document.querySelector("#violation").hidden || "bad" in document.querySelector("#parting").dataset`
 )
 
 // openLab shows the run that the link says, once the page is ready.
@@ -109,6 +109,61 @@ func TestABrokenRuleShowsRed(t *testing.T) {
 	p.until("!(" + isRed + ")")
 }
 
+// TestARuleThatIsKnownToFallFalls chooses from the list those with a link of their own.
+func TestARuleThatIsKnownToFallFalls(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=3&servers=3&at=250&do=240:set+x+1", desk)
+	rules := ask[[]string](p, `fetch("mutations.json").then((r) => r.json()).then((all) => all.filter((m) => m.link).map((m) => m.name))`)
+	if len(rules) == 0 {
+		t.Fatal("no rule has a run in which it falls")
+	}
+	for _, rule := range rules {
+		ask[bool](p, fmt.Sprintf(`(document.querySelector('[data-mutation=%q]').click(), true)`, rule))
+		p.until(fmt.Sprintf(`document.querySelectorAll("main > .run > .label")[1]?.innerText.endsWith(%q)`, strings.ReplaceAll(rule, "-", " ")))
+		p.until(`document.querySelector("#parting p").innerText.includes("falls: ")`)
+		p.until(isRed)
+		if heading := p.text("#trace h2"); heading != "Why, without the rule" {
+			t.Errorf("what is below the pictures is called %q", heading)
+		}
+		p.until(`document.querySelector('#trace [data-kind="violation"]') !== null`)
+	}
+	p.click(`[data-to="end"]`)
+	p.until(`location.hash.includes("do=240:set+x+1") && !location.hash.includes("mutation")`)
+	p.until("!(" + isRed + ")")
+}
+
+// TestThePicturesOfTwoRunsAreTheirOwn chooses a server beside the run with the rule.
+func TestThePicturesOfTwoRunsAreTheirOwn(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=6&chaos=1&short=1&mutation=vote-without-log-check", desk)
+	p.until(isRed)
+	const columns = `[...document.querySelectorAll(".run thead")].map((head) => head.innerText)`
+	if heads := ask[[]string](p, columns); len(heads) != 2 || heads[0] != heads[1] {
+		t.Errorf("the columns of the logs are %q", heads)
+	}
+	for run := range 2 {
+		of := fmt.Sprintf(`document.querySelectorAll("main > .run")[%d]`, run)
+		for i := range ask[int](p, of+`.querySelectorAll(".server").length`) {
+			server := fmt.Sprintf(`%s.querySelectorAll(".server")[%d]`, of, i)
+			said := ask[string](p, server+`.getAttribute("aria-label")`)
+			ask[bool](p, server+`.dispatchEvent(new MouseEvent("click"))`)
+			p.until(`!document.querySelector("#inspector").hidden`)
+			if card := p.text("#inspector header p"); !strings.Contains(said, card) {
+				t.Errorf("the card says %q, the picture %q", card, said)
+			}
+		}
+	}
+}
+
+func TestWhatALinkNamesAndIsNotThereIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, link := range []string{"scenario=nothing-like-it", "seed=1&at=1&mutation=nothing-like-it"} {
+		p := openLab(t, link, desk)
+		p.until(`document.querySelector("#answer").innerText.includes("nothing-like-it")`)
+		p.until(`document.querySelector(".server") !== null`)
+	}
+}
+
 // TestARuleIsBrokenFromTheList chooses one, and sees where the runs part.
 func TestARuleIsBrokenFromTheList(t *testing.T) {
 	t.Parallel()
@@ -147,6 +202,16 @@ func TestTheKeyboardAlone(t *testing.T) {
 	p.keys(kb.ArrowRight)
 	p.until(fmt.Sprintf("%s > %v", moment, at))
 
+	for !ask[bool](p, `document.querySelector(".message") !== null`) {
+		p.keys(kb.ArrowRight)
+	}
+	p.keys("m")
+	p.until(`document.activeElement.matches(".message")`)
+	p.enter()
+	p.until(`!document.querySelector("#inspector").hidden && document.querySelector("#inspector").contains(document.activeElement)`)
+	p.keys(kb.Escape)
+	p.until(`document.querySelector("#inspector").hidden`)
+
 	p.keys("1") // the card of n1, whose first button has the focus
 	p.until(`!document.querySelector("#inspector").hidden && document.querySelector("#inspector").contains(document.activeElement)`)
 	for !ask[bool](p, `document.activeElement.dataset.line === "crash n1"`) {
@@ -154,6 +219,7 @@ func TestTheKeyboardAlone(t *testing.T) {
 	}
 	p.keys(kb.Enter)
 	p.until(`document.querySelector('.server[data-key="n1"]').dataset.process === "down"`)
+	p.until(`document.querySelector("#inspector").contains(document.activeElement)`)
 	p.keys(kb.Escape)
 	p.until(`document.querySelector("#inspector").hidden`)
 
@@ -161,7 +227,7 @@ func TestTheKeyboardAlone(t *testing.T) {
 	p.until(`document.activeElement.id === "line"`)
 	ask[bool](p, `(document.activeElement.value = "", true)`) // the protocol types the slash too
 	p.keys("res", kb.Tab)
-	p.until(`document.querySelector("#line").value.startsWith("res")`)
+	p.until(`document.querySelector("#line").value === "restart"`)
 	ask[bool](p, `(document.querySelector("#line").value = "", true)`)
 	p.keys("restart n1", kb.Enter)
 	p.until(`document.querySelector('.server[data-key="n1"]').dataset.process === "up"`)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -175,6 +176,16 @@ func (p *page) keys(keys ...string) {
 	for _, key := range keys {
 		p.do(chromedp.KeyEvent(key))
 	}
+}
+
+// enter presses Enter as a keyboard does: who handles the key keeps what it would
+// have typed from whatever has the focus then. The events of keys are not so bound.
+func (p *page) enter() {
+	p.t.Helper()
+	press := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13}
+	p.check(call(p.ctx, input.DispatchKeyEvent, press))
+	press.Type, press.Text = input.DispatchKeyEventTypeKeyUp, ""
+	p.check(call(p.ctx, input.DispatchKeyEvent, press))
 }
 
 // say types a line into the lab's command line, and waits for its answer.

@@ -4,8 +4,8 @@ import { el, set, keep, write } from "./common/dom.mjs";
 import { leaderOf } from "./logs.mjs";
 import { termColour } from "./common/terms.mjs";
 
-// showProperties shows Figure 3, and in words what fell.
-export function showProperties(list, alarm, frame) {
+// showProperties shows Figure 3, and in words what fell, unless that is told elsewhere.
+export function showProperties(list, alarm, frame, told) {
   keep(list, frame.properties, (p) => p.name,
     () => el("li", { tabindex: 0 }, el("span", { class: "sign", "aria-hidden": "true" }), el("span", { class: "words" })),
     (item, p) => {
@@ -16,7 +16,7 @@ export function showProperties(list, alarm, frame) {
       set(item, "aria-label", `${p.name}: ${p.holds ? "holds" : "violated"}`);
     });
   const broken = frame.violation;
-  set(alarm, "hidden", !broken);
+  set(alarm, "hidden", !broken || told);
   if (broken) write(alarm, `${broken.text} (${broken.invariant}, at event ${broken.event})`);
 }
 

@@ -45,7 +45,9 @@ export class CommandLine {
   async #complete(complete) {
     const before = this.#input.value.replace(/\S*$/, "");
     if (this.#words.length === 0) {
-      this.#words = await complete(this.#input.value);
+      const line = this.#input.value, words = await complete(line);
+      if (this.#input.value !== line) return; // it was typed on meanwhile
+      this.#words = words;
       this.#tries = 0;
     }
     if (this.#words.length === 0) return;

@@ -5,14 +5,18 @@ import { View } from "./view.mjs";
 import { set, write } from "./common/dom.mjs";
 
 const THE_END = 1e9; // an event after the last of any run that has an end
+const MARGIN = 2000; // events after the last action, in which its effects show
 
 export class Comparison {
-  #player; #views; #actions; #broken = null; #card = document.getElementById("parting"); #places = {};
+  #player; #views; #actions; #link; #broken = null; #own = null; #card = document.getElementById("parting"); #places = {};
+  #headings = [...document.querySelectorAll("main > .card:not(#caption) h2")].map((heading) => [heading, heading.textContent]);
 
-  constructor(player, views, actions) {
+  // actions(1) are those of the second view; link returns that of the run on the page.
+  constructor(player, views, actions, link) {
     this.#player = player;
     this.#views = views;
     this.#actions = actions;
+    this.#link = link;
     this.#card.addEventListener("click", ({ target }) => {
       if (target.dataset.to === "end") this.#back();
       else if (target.dataset.to) this.#go(this.#places[target.dataset.to]);
@@ -21,10 +25,15 @@ export class Comparison {
 
   get open() { return this.#broken !== null; }
 
-  // begin plays the run that link says, or the one in which the mutation is known
-  // to fall, without the mutation's rule.
-  async begin(mutation, link) {
+  // tells reports that the banner says of a violation what the page would say.
+  tells(violation) { return this.open && violation != null && violation.event === this.#places.falls; }
+
+  // begin plays a run without the mutation's rule: the one that is asked for by
+  // link, or the one in which the mutation is known to fall, or what is on the page.
+  async begin(mutation, asked = "") {
+    const own = this.#own ?? withoutMutation(asked || this.#link());
     this.end();
+    this.#own = own;
     this.#player.play(false);
     this.#say(`Raft without a rule: ${mutation.rule}. ${mutation.ready ? "" : "It is being built; that takes half a minute."}`);
     this.#broken = new Engine(mutation.wasm);
@@ -33,17 +42,24 @@ export class Comparison {
       await broken.call("hello");
       if (broken !== this.#broken) return; // it was ended meanwhile
       this.#player.engines = [this.#player.engines[0], broken];
-      this.#views.push(new View(this.#actions));
+      this.#views.push(new View(this.#actions(1)));
       document.body.dataset.compared = "";
       this.#views[0].label("with the rule");
       this.#views[1].label(`without: ${mutation.name.replaceAll("-", " ")}`);
-      const run = linkFor(mutation, link), ends = /(^|&)(scenario|chaos)=/.test(run);
-      const upto = ends ? THE_END : this.#player.frame.furthest.event;
-      await this.#player.ask("open", { link: run });
-      await this.#find(mutation, broken, upto);
+      this.#headings.forEach(([heading, words]) => write(heading, `${words}, without the rule`));
+      const { event } = this.#player.frame.furthest;
+      await this.#player.ask("open", { link: linkFor(mutation, asked || own) });
+      await this.#find(mutation, broken, await this.#reach(event));
     } catch (error) {
       this.#say(error.message);
     }
+  }
+
+  // reach is the event up to which the two are compared: all that was seen of the
+  // run, and what follows from what is done in it.
+  async #reach(seen) {
+    const { run } = await this.#player.engines[0].call("run");
+    return run.scenario || run.chaos ? THE_END : Math.max(seen, (run.do.at(-1)?.at ?? 0) + MARGIN);
   }
 
   // find looks for the event at which the runs part, and at which a property falls.
@@ -57,7 +73,7 @@ export class Comparison {
     if (broken !== this.#broken) return;
     this.#places = { parts: parts.same ? null : parts.event, falls: violation?.event ?? null };
     this.#say(parts.same
-      ? `Without the rule "${mutation.rule}" nothing has happened differently yet. Go on, and make it matter.`
+      ? `Without the rule "${mutation.rule}" nothing happens differently in this run. Go back to one run, do more, and break the rule again.`
       : `Without the rule "${mutation.rule}" the runs part at event ${parts.event}. ${violation ? `At event ${violation.event} falls: ${violation.text}.` : "No property has fallen yet."}`);
     if (!parts.same) await this.#go(violation?.event ?? parts.event);
   }
@@ -68,22 +84,25 @@ export class Comparison {
   }
 
   async #back() {
+    const own = this.#own;
     this.end();
-    await this.#player.jump("frame");
+    await this.#player.jump("open", { link: own });
   }
 
   // end leaves the right run alone on the page.
   end() {
     if (!this.#broken) return;
     this.#broken.end();
-    this.#broken = null;
+    this.#broken = this.#own = null;
     this.#player.engines = this.#player.engines.slice(0, 1);
     this.#player.frames = this.#player.frames.slice(0, 1);
     this.#views.splice(1).forEach((view) => view.root.remove());
     this.#views[0].label("");
+    this.#headings.forEach(([heading, words]) => write(heading, words));
     this.#places = {};
     delete document.body.dataset.compared;
     set(this.#card, "hidden", true);
+    set(this.#card, "data-bad", false);
   }
 
   #say(words) {
@@ -95,9 +114,12 @@ export class Comparison {
   }
 }
 
-// linkFor is the run in which the mutation is known to matter; one that was asked
-// for by address is kept.
+// linkFor is the run in which the mutation is known to matter, or else link; one
+// that was asked for with this mutation is kept.
 function linkFor(mutation, link) {
   if (new URLSearchParams(link).has("mutation")) return link;
-  return mutation.link || (mutation.scenario && `scenario=${mutation.scenario}`) || link;
+  const run = mutation.link || (mutation.scenario && `scenario=${mutation.scenario}`) || link;
+  return `${run}&mutation=${mutation.name}`;
 }
+
+function withoutMutation(link) { return link.replace(/(^|&)mutation=[^&]*/, ""); }

@@ -2,6 +2,7 @@
 import { el, write } from "./common/dom.mjs";
 import { SIGNS as MESSAGES, drawSign } from "./messages.mjs";
 import { SIGNS as CELLS, sample } from "./logs.mjs";
+import { SIGNS as SERVERS } from "./server.mjs";
 import { svg } from "./common/dom.mjs";
 
 const dialog = (name) => document.getElementById(`${name}-dialog`);
@@ -48,11 +49,13 @@ export function fillRules(mutations, breakRule) {
   show();
 }
 
-// fillSigns explains the drawing, and fills the list of keys: [[keys, words]].
-export function fillSigns(keys) {
+// fillSigns explains the drawing, and fills the lists of keys, [[keys, words]], and of commands.
+export function fillSigns(keys, commands) {
+  document.getElementById("command-list").replaceChildren(...commands.flatMap((c) => [el("dt", {}, el("code", {}, c.use)), el("dd", {}, c.help)]));
   document.getElementById("key-list").replaceChildren(...keys.flatMap(([names, words]) => [
     el("dt", {}, names.map((name) => el("kbd", {}, name))), el("dd", {}, words)]));
   document.getElementById("sign-list").replaceChildren(
+    ...SERVERS.flatMap(([draw, words]) => [el("dt", {}, svg("svg", { viewBox: "-60 -60 120 120", class: "sample" }, draw())), el("dd", {}, words)]),
     ...MESSAGES.flatMap(([message, words]) => [el("dt", {}, svg("svg", { viewBox: "-16 -16 32 32", class: "sample" }, drawSign(message))), el("dd", {}, words)]),
     ...CELLS.flatMap(([attributes, words]) => [el("dt", {}, sample(attributes)), el("dd", {}, words)]),
     el("dt", {}, "▲ △"), el("dd", {}, "what the leader knows a follower to have; what it sends next"));

@@ -2,11 +2,12 @@
 // the command language, so that who clicks learns to type.
 import { el, set } from "./common/dom.mjs";
 import { termColour } from "./common/terms.mjs";
+import { leaderOf } from "./logs.mjs";
 
 export class Inspector {
   #card = document.getElementById("inspector"); #chosen = null; #from = null; #say; #frame = null;
 
-  // say does a command; frame returns the present frame.
+  // say does a command; frame(run) returns the present frame of one of the runs.
   constructor(say, frame) {
     this.#say = say;
     this.#frame = frame;
@@ -18,9 +19,9 @@ export class Inspector {
 
   get open() { return this.#chosen !== null; }
 
-  // server and message open the card of the element that was chosen.
-  server(id, element) { this.#open({ id }, element); }
-  message(number, element) { this.#open({ number }, element); }
+  // server and message open the card of the element that was chosen, in the picture of a run.
+  server(run, id, element) { this.#open({ run, id }, element); }
+  message(run, number, element) { this.#open({ run, number }, element); }
 
   close(back = true) {
     if (!this.#chosen) return;
@@ -37,10 +38,10 @@ export class Inspector {
     const content = this.#content();
     if (!content) { this.close(false); return; }
     if (this.#card.shown === content.shown) return;
-    const focused = document.activeElement?.dataset?.line;
+    const focused = this.#card.contains(document.activeElement) && document.activeElement;
     this.#card.shown = content.shown;
     this.#card.replaceChildren(...content.make());
-    if (focused) this.#card.querySelector(`[data-line="${CSS.escape(focused)}"]`)?.focus();
+    if (focused) (this.#card.querySelector(`[data-line="${CSS.escape(focused.dataset.line ?? "")}"]`) ?? this.#card.querySelector("button"))?.focus();
   }
 
   #open(chosen, element) {
@@ -55,11 +56,12 @@ export class Inspector {
   }
 
   #content() {
-    const frame = this.#frame();
+    const frame = this.#frame(this.#chosen.run);
+    if (!frame) return null;
     if (this.#chosen.id) {
       const s = frame.servers.find((server) => server.id === this.#chosen.id);
       const others = frame.servers.filter((o) => o.id !== this.#chosen.id && o.process !== "gone");
-      return s && { shown: JSON.stringify([s, frame.links, others.map((o) => o.id), !!frame.scenario]), make: () => this.#aboutServer(s, others, frame) };
+      return s && { shown: JSON.stringify([s, frame.links, others.map((o) => o.id), !!frame.scenario, leaderOf(frame.servers)?.id]), make: () => this.#aboutServer(s, others, frame) };
     }
     const m = frame.messages.find((message) => message.number === this.#chosen.number);
     return m && { shown: JSON.stringify(m), make: () => this.#aboutMessage(m, frame) };
@@ -90,9 +92,9 @@ export class Inspector {
         this.#row("as a client", [this.#client(s)]),
         this.#row("clock, disk", [this.#button(s.clock === 1 ? "Half speed" : "Right speed", `clock ${s.id} ${s.clock === 1 ? 0.5 : 1}`),
           this.#button("Time out", `tick ${s.id} 20`), this.#button(s.trouble === "stuck" ? "Unstall" : "Stall", `${s.trouble === "stuck" ? "unstall" : "stall"} ${s.id}`)]),
-        this.#row("as an operator", [this.#button("Lead", `transfer ${leaderName(frame)} ${s.id}`), this.#button("Snapshot", `snapshot ${s.id}`),
+        this.#row("as an operator", [this.#lead(s, frame), this.#button("Snapshot", `snapshot ${s.id}`),
           s.config.learners.includes(s.id) ? this.#button("Promote", `promote ${s.id}`) : this.#button("Add", `add ${s.id}`), this.#button("Remove", `remove ${s.id}`)]),
-        others.length > 0 && this.#links(s, others, frame),
+        ...(others.length > 0 ? [this.#links(s, others, frame), this.#slow(s, others, frame)] : []),
       ]),
     ].filter(Boolean);
   }
@@ -114,23 +116,39 @@ export class Inspector {
     return this.#row("links, pressed: cut", others.flatMap((o) => [toggle(s.id, o.id), toggle(o.id, s.id)]));
   }
 
+  #lead(s, frame) {
+    const leader = leaderOf(frame.servers);
+    const button = this.#button("Lead", `transfer ${leader?.id} ${s.id}`);
+    set(button, "disabled", !leader);
+    return button;
+  }
+
+  // A key and a value are a word each: what is more, the command line refuses.
   #client(s) {
-    const input = el("input", { value: "x 1", size: 8, "aria-label": "key and value" });
-    const send = (verb) => {
-      const [key, ...value] = input.value.trim().split(/\s+/);
-      this.#say(`${verb} ${key}${verb === "set" ? ` ${value.join("_") || "1"}` : ""} at ${s.id}`);
+    const input = el("input", { value: "x 1", size: 8, "aria-label": "key and value", title: "a key and a value, a word each; for Cas: key, old value, new value" });
+    const words = () => input.value.trim().split(/\s+/);
+    const asks = {
+      Set: () => `set ${words().join(" ")} at ${s.id}`,
+      Cas: () => `cas ${words().join(" ")} at ${s.id}`,
+      Get: () => `get ${words()[0]} at ${s.id} linearizable`,
+      "Get stale": () => `get ${words()[0]} at ${s.id} stale`,
     };
-    input.addEventListener("keydown", (event) => { if (event.key === "Enter") send("set"); });
-    return el("span", { class: "row" }, input, el("button", { onclick: () => send("set") }, "Set"), el("button", { onclick: () => send("get") }, "Get"));
+    input.addEventListener("keydown", (event) => { if (event.key === "Enter") this.#say(asks.Set()); });
+    return el("span", { class: "row" }, input, Object.entries(asks).map(([name, line]) => el("button", { onclick: () => this.#say(line()) }, name)));
+  }
+
+  #slow(s, others, frame) {
+    return this.#row("links, pressed: slow", others.map((o) => {
+      const is = frame.links.some((l) => l.from === s.id && l.to === o.id && l.slow > 0);
+      const button = this.#button(`${s.id}–${o.id}`, `slow ${s.id} ${o.id} ${is ? 0 : 200}`);
+      set(button, "aria-pressed", String(is));
+      return button;
+    }));
   }
 
   #row(name, content) { return el("div", { class: "deeds" }, el("h3", {}, name), el("div", { class: "row" }, content)); }
   #button(words, line) { return el("button", { title: line, "data-line": line, onclick: () => this.#say(line) }, words); }
   #closer() { return el("button", { class: "close", "aria-label": "Close", onclick: () => this.close() }, "✕"); }
-}
-
-function leaderName(frame) {
-  return frame.servers.filter((s) => s.role === "leader" && s.process === "up").sort((a, b) => b.term - a.term)[0]?.id ?? "";
 }
 
 export function fieldsOf(m) {

@@ -12,7 +12,7 @@ import { termColour } from "./common/terms.mjs";
 const CELL = 46, LABEL = 92; // pixels, as in views.css
 
 export class Logs {
-  #root; #head = el("tr"); #body = el("tbody"); #fits = 0; #frame = null;
+  #root; #head = el("tr"); #body = el("tbody"); #fits = 0; #frame = null; #frames = [];
 
   // fits is told how many columns there is room for, whenever that changes.
   constructor(root, fits) {
@@ -23,14 +23,16 @@ export class Logs {
       if (columns === this.#fits) return;
       this.#fits = columns;
       fits(columns);
-      if (this.#frame) this.show(this.#frame);
+      if (this.#frame) this.show(this.#frame, this.#frames);
     }).observe(root);
   }
 
-  show(frame) {
+  // show takes the logs of a frame, and the frames beside it, which have the same columns.
+  show(frame, frames = [frame]) {
     this.#frame = frame;
+    this.#frames = frames;
     const servers = frame.servers.filter((s) => s.process !== "gone");
-    const indexes = columnsOf(servers, this.#fits || 12);
+    const indexes = columnsOf(frames, this.#fits || 12);
     const leader = leaderOf(servers);
     redraw(this.#head, indexes.join(), () => [el("th", { class: "corner" }, "index"), ...indexes.map((i) => el("th", { scope: "col" }, i))]);
     keep(this.#body, servers, (s) => s.id, () => el("tr"), (row, s) => {
@@ -54,10 +56,12 @@ function redraw(element, shown, make) {
   element.replaceChildren(...make());
 }
 
-function columnsOf(servers, fits) {
-  const last = Math.max(1, ...servers.map((s) => s.last.index));
-  const hi = Math.max(last + 1, Math.min(fits, 8)); // room for the entry to come
-  const lo = Math.max(1, hi - fits + 1);
+// columnsOf are the last indexes, or those from the entry on that a violation names.
+function columnsOf(frames, fits) {
+  const last = Math.max(1, ...frames.flatMap((f) => f.servers.filter((s) => s.process !== "gone").map((s) => s.last.index)));
+  const named = Math.min(...frames.map((f) => Number(/\bentry (\d+)\b/.exec(f.violation?.text)?.[1] ?? Infinity)));
+  const end = Math.max(last + 1, Math.min(fits, 8)); // room for the entry to come
+  const lo = Math.max(1, Math.min(end - fits + 1, named - 1)), hi = Math.min(end, lo + fits - 1);
   return Array.from({ length: hi - lo + 1 }, (_, i) => lo + i);
 }
 
@@ -111,8 +115,9 @@ export const SIGNS = [
   [{}, "not committed"],
   [{ "data-volatile": true }, "not on the server's disk yet"],
   [{ "data-committed": true, "data-applied": true }, "applied to the state machine"],
+  [{ class: "snapshot" }, "in a snapshot, which stands for the entries"],
 ].map(([attributes, words]) => [{ "data-term": 1, ...attributes }, words]);
 
 export function sample(attributes) {
-  return el("table", { class: "sample" }, el("tr", {}, el("td", attributes, el("span", { class: "entry" }, el("b", {}, "1")))));
+  return el("table", { class: "sample" }, el("tr", {}, el("td", attributes, el("span", { class: attributes.class ? "" : "entry" }, el("b", {}, attributes.class ? "" : "1")))));
 }

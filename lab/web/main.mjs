@@ -24,37 +24,42 @@ const [functions, mutations] = await Promise.all(["functions.json", "mutations.j
 const hello = await engine.call("hello");
 
 const player = new Player([engine], { show, draw, state, failed: (error) => command.answer(error.message, true) });
-const actions = {
-  server: (id, element) => { inspector.server(id, element); },
-  message: (number, element) => { player.play(false); inspector.message(number, element); },
-  hover: (message) => { pointed = message; showTip(); },
+const BESIDE = 256; // columns of the log: two runs side by side may be far apart
+
+// actions are what one can do to the picture of a run: 0, or 1 beside it.
+const actions = (run) => ({
+  server: (id, element) => { inspector.server(run, id, element); },
+  message: (number, element) => { player.play(false); inspector.message(run, number, element); },
+  hover: (message) => { pointed = message; showTip(run); },
   split: (groups) => say(`split ${groups.map((g) => g.join(" ")).join(" | ")}`),
   heal: () => say("heal"),
-  fits: (columns) => { Promise.all(player.engines.map((e) => e.call("window", { lo: columns, hi: 0 }))).catch(() => {}); },
-};
-const views = [new View(actions)];
+  fits: (columns) => { Promise.all(player.engines.map((e) => e.call("window", { lo: comparison.open ? BESIDE : columns, hi: 0 }))).catch(() => {}); },
+});
+const views = [new View(actions(0))];
 const timeline = new Timeline((ms) => player.jump("seek", { ms }));
-const trace = new Trace(document.querySelector("#trace ol"), $("messages"), engine, functions);
-const inspector = new Inspector(say, () => player.frame);
+const trace = new Trace(document.querySelector("#trace ol"), $("messages"), functions);
+const inspector = new Inspector(say, (run) => player.frames[run]);
 const command = new CommandLine(say, async (line) => (await engine.call("complete", { line })).words);
-const comparison = new Comparison(player, views, actions);
+const comparison = new Comparison(player, views, actions, () => link);
 
-let link = "", pointed = null, lastLink = 0;
+let link = "", pointed = null, lastLink = 0, told = null;
 
+// show draws the runs. What is beside and below the pictures is about one run: where
+// two are compared, the one without the rule.
 function show(frames, newLink, jumped) {
   link = newLink;
-  const [frame] = frames;
-  frames.forEach((each, i) => views[i]?.show(each));
-  const worst = frames.find((f) => f.violation) ?? frame;
-  showProperties($("properties"), $("violation"), worst);
+  const frame = frames.at(-1), shown = player.engines[frames.length - 1];
+  frames.forEach((each, i) => views[i]?.show(each, frames));
+  showProperties($("properties"), $("violation"), frame, comparison.tells(frame.violation));
+  set($("parting"), "data-bad", comparison.tells(frame.violation));
   showCaption($("caption"), frame.scenario, (block) => toBlock(block));
-  showQuorum(document.querySelector("#quorum .body"), worst);
-  showState(document.querySelector("#state .body"), worst);
+  showQuorum(document.querySelector("#quorum .body"), frame);
+  showState(document.querySelector("#state .body"), frame);
   showOperations(document.querySelector("#operations .body"), frame);
   set(document.body, "data-story", frame.scenario != null);
+  set(document.body, "data-asked", /(^|&)(chaos|clients)=1/.test(link));
   timeline.show(frame);
-  if (jumped || !player.playing) timeline.ask(engine, frame, jumped).catch(() => {});
-  trace.show(frame, jumped).catch(() => {});
+  told = Promise.allSettled([timeline.ask(shown, frame, jumped), trace.show(shown, frame, jumped)]);
   inspector.show();
   write($("playing-name"), nameOf(frame));
   keepLink(jumped);
@@ -82,7 +87,7 @@ function state() {
   set($("play"), "aria-label", player.playing ? "Pause" : "Run");
   $("speed").value = player.speed;
   if (!player.playing && player.frame) {
-    timeline.ask(engine, player.frame).catch(() => {});
+    timeline.ask(player.engines[player.frames.length - 1], player.frames.at(-1), true).catch(() => {});
     keepLink(true);
   }
 }
@@ -90,10 +95,10 @@ function state() {
 // say does a line of the command language, now, in every run that is shown.
 async function say(line) {
   if (line === "help") {
-    command.answer(hello.commands.map((c) => c.use).join("   "));
+    dialogs.open("keys");
     return;
   }
-  if (comparison.open) { command.answer("two runs are compared: go back to one first", true); return; }
+  if (comparison.open) { command.answer("nothing can be done while two runs are compared: go back to one run first", true); return; }
   const playing = player.playing;
   const answer = await player.jump("do", { line });
   if (!answer) return;
@@ -108,6 +113,7 @@ async function begin(to, go = true) {
   inspector.close(false);
   player.setSpeed();
   const opened = await player.jump("open", { link: to });
+  if (!opened && !player.frame) await begin(FIRST, go); // so that there is something beside the complaint
   if (!opened) return;
   if (player.script) {
     await engine.call("seek", { event: THE_END });
@@ -128,8 +134,8 @@ function faster(by) {
   player.setSpeed(SPEEDS[Math.max(0, Math.min(SPEEDS.length - 1, at + by))]);
 }
 
-function showTip() {
-  views.forEach((view) => view.tip(pointed));
+function showTip(run) {
+  views.forEach((view, i) => view.tip(i === run ? pointed : null));
   if (pointed && player.playing) { player.play(false); player.held = true; }
   if (!pointed && player.held && !inspector.open) { player.held = false; player.play(true); }
 }
@@ -154,7 +160,7 @@ listen({
   ArrowRight: (event) => player.jump("step", { n: event.shiftKey ? 10 : 1 }),
   ArrowLeft: (event) => player.jump("step", { n: event.shiftKey ? -10 : -1 }),
   Home: () => player.jump("seek", { event: 0 }),
-  End: () => player.jump("seek", { event: player.frame.furthest.event }),
+  End: () => player.jump("seek", { event: player.frames.at(-1).furthest.event }),
   "+": () => faster(1), "=": () => faster(1), "-": () => faster(-1),
   digit: (event) => views[0].stage.server(player.frame.servers[event.key - 1]?.id ?? "")?.dispatchEvent(new MouseEvent("click")),
   m: () => nextMessage(1), M: () => nextMessage(-1),
@@ -167,9 +173,9 @@ listen({
 });
 
 dialogs.prepare();
-dialogs.fillSigns(KEYS);
+dialogs.fillSigns(KEYS, hello.commands);
 dialogs.fillChooser(hello.scenarios, begin);
-dialogs.fillRules(mutations, (mutation) => comparison.begin(mutation, link));
+dialogs.fillRules(mutations, (mutation) => comparison.begin(mutation));
 dialogs.fillShare(async (kind) => {
   if (kind === "link") { keepLink(true); return { text: location.href }; }
   return engine.call(kind);
@@ -180,13 +186,15 @@ addEventListener("hashchange", () => { if (location.hash.slice(1) !== link) open
 // with an election, playing.
 async function openAddress() {
   const to = decodeURI(location.hash.slice(1));
-  const mutation = mutations.find((m) => m.name === new URLSearchParams(to).get("mutation"));
+  const named = new URLSearchParams(to).get("mutation"), mutation = mutations.find((m) => m.name === named);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   await begin(to || FIRST, !/(^|&)at=/.test(to) && !mutation && !still);
   if (mutation) await comparison.begin(mutation, to);
+  else if (named) command.answer(`there is no rule "${named}" here that can be broken: "Break a rule" lists them`, true);
 }
 
 state();
 await openAddress();
+await told; // why, and the marks of the slider
 document.body.dataset.ready = "";
 performance.mark("ready");

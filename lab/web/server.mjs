@@ -54,7 +54,7 @@ function roleOf(server) {
 function noteOf(server, frame) {
   const notes = [];
   if (server.trouble) notes.push(`disk ${server.trouble}`);
-  if (server.clock !== 1) notes.push(`clock ×${server.clock}`);
+  if (server.clock < 0.9 || server.clock > 1.1) notes.push(`clock ×${server.clock}`);
   const asked = frame.operations.filter((o) => o.at === server.id && o.state === "waits");
   if (asked.length > 0) notes.push(`${asked.at(-1).text}${asked.length > 1 ? ` and ${asked.length - 1} more` : ""} …`);
   return notes.join(", ");
@@ -63,4 +63,28 @@ function noteOf(server, frame) {
 function inWords(s) {
   const role = s.process === "up" ? s.role : s.process;
   return `${s.id}: ${role}, term ${s.term}, log up to ${s.last.index}, committed up to ${s.commit}`;
+}
+
+// SIGNS explains what a server looks like: [draw, words].
+export const SIGNS = [
+  [{}, "a follower; its colour is its term"],
+  [{ role: "candidate" }, "a candidate, or a pre-candidate"],
+  [{ role: "leader", timer: { left: 0, of: 0 } }, "a leader"],
+  [{ process: "paused" }, "its process stands still"],
+  [{ process: "down" }, "its process is down"],
+  [{ timer: { left: 5, of: 20 } }, "the arc: how long until its election timer fires"],
+].map(([server, words]) => [() => sampleOf(server), words]).concat([[cutLink, "a link that loses every message, in one direction"]]);
+
+function sampleOf(server) {
+  const group = svg("g");
+  group.append(...makeServer({ id: "" }, () => {}).children);
+  updateServer(group, { id: "", role: "follower", process: "up", term: 1, votes: [], clock: 1, timer: { left: 20, of: 20 }, last: {}, ...server }, { operations: [] }, 40, { angle: 0 });
+  for (const words of group.querySelectorAll("text")) words.remove();
+  set(group, "class", "server");
+  set(group, "aria-label", null);
+  return group;
+}
+
+function cutLink() {
+  return svg("g", { class: "link", "data-cut": true }, svg("line", { x1: -55, x2: 55 }), svg("text", { dy: "0.35em", "text-anchor": "middle" }, "✕"));
 }

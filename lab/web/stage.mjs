@@ -65,7 +65,12 @@ export class Stage {
     const element = svg("g", { class: "message", tabindex: -1, role: "button", "data-number": m.number, "aria-label": m.text },
       svg("circle", { r: 18, class: "target" }), drawSign(m));
     element.addEventListener("click", () => this.on.message(m.number, element));
-    element.addEventListener("keydown", (event) => { if (event.key === "Enter") this.on.message(m.number, element); });
+    element.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault(); // or the key would press the button that gets the focus
+      event.stopPropagation();
+      this.on.message(m.number, element);
+    });
     for (const [name, what] of [["pointerenter", m], ["focus", m], ["pointerleave", null], ["blur", null]]) {
       element.addEventListener(name, () => this.on.hover(what && (this.#flights.get(m.number)?.message ?? m), element));
     }
@@ -122,10 +127,10 @@ export class Stage {
     const w = Math.max(width, 200), h = Math.max(height, 200);
     set(this.#svg, "viewBox", `0 0 ${w} ${h}`);
     this.#radius = Math.max(25, Math.min(42, Math.min(w, h) * 0.085 * (servers.length > 5 ? 0.85 : 1)));
-    const ry = h / 2 - this.#radius - 38, rx = Math.min(w / 2 - this.#radius - 34, ry * 1.3);
+    const ry = h / 2 - this.#radius - 48, rx = Math.min(w / 2 - this.#radius - 34, ry * 1.3);
     this.#places = new Map(servers.map((s, i) => {
       const angle = ((i / servers.length) - 0.25) * 2 * Math.PI + (servers.length === 2 ? -Math.PI / 2 : 0);
-      return [s.id, { x: w / 2 + rx * Math.cos(angle), y: h / 2 + 4 + ry * Math.sin(angle), angle }];
+      return [s.id, { x: w / 2 + rx * Math.cos(angle), y: h / 2 + ry * Math.sin(angle), angle }];
     }));
   }
 

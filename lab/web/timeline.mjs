@@ -5,7 +5,7 @@ const SIGNS = { leader: "★", crash: "✕", restart: "↺", config: "◇", snap
 
 export class Timeline {
   #slider = document.getElementById("slider"); #marks = document.getElementById("marks");
-  #moment = document.getElementById("moment"); #known = []; #asked = -1; #end = 1; #held = false;
+  #moment = document.getElementById("moment"); #known = []; #asked = -1; #when = 0; #end = 1; #held = false;
 
   constructor(seek) {
     let wanted = null, going = false;
@@ -39,9 +39,11 @@ export class Timeline {
     this.#drawMarks();
   }
 
-  // ask fetches the marks, if the run has grown.
+  // ask fetches the marks, if the run has grown, not more often than every second
+  // unless it must.
   async ask(engine, frame, force) {
-    if (!force && this.#asked === frame.furthest.event) return;
+    if (!force && (this.#asked === frame.furthest.event || performance.now() - this.#when < 1000)) return;
+    this.#when = performance.now();
     this.#asked = frame.furthest.event;
     const { marks } = await engine.call("marks");
     this.#known = frame.scenario ? marks.filter((m) => m.kind !== "command") : marks; // a story is nothing but commands

@@ -12,24 +12,23 @@ function isNews(sentence) {
 }
 
 export class Trace {
-  #list; #functions; #upto = 0; #engine;
+  #list; #functions; #upto = 0;
 
   // Messages are told only if the box is ticked: there are so many.
-  constructor(list, box, engine, functions) {
+  constructor(list, box, functions) {
     this.#list = list;
     box.addEventListener("change", () => {
       set(list, "data-messages", box.checked);
       list.scrollTop = list.scrollHeight;
     });
-    this.#engine = engine;
     this.#functions = functions;
   }
 
-  // show adds what was said; after a jump it asks for what was said before.
-  async show(frame, jumped) {
+  // show adds what was said; after a jump it asks the engine for what was said before.
+  async show(engine, frame, jumped) {
     if (jumped || frame.event < this.#upto) {
       this.#upto = frame.event;
-      const { said } = await this.#engine.call("said", { from: 0, to: frame.event, limit: ASKED });
+      const { said } = await engine.call("said", { from: 0, to: frame.event, limit: ASKED });
       if (this.#upto !== frame.event) return; // another jump was faster
       this.#list.replaceChildren(...said.filter(isNews).slice(-KEPT).map((s) => this.#line(s, frame)));
     } else if (frame.event > this.#upto) {

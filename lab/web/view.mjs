@@ -26,9 +26,10 @@ export class View {
     set(label, "hidden", text === "");
   }
 
-  show(frame) {
+  // show takes a frame of the run, and those of all runs on the page.
+  show(frame, frames) {
     this.stage.show(frame);
-    this.logs.show(frame);
+    this.logs.show(frame, frames);
     set(this.heal, "hidden", frame.links.length === 0 || frame.scenario != null);
     set(this.root, "data-broken", frame.violation != null);
   }
