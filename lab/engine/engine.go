@@ -93,7 +93,7 @@ func Build(ctx context.Context, mutation string) ([]byte, error) {
 }
 
 // compress compresses for visitors who wait: with the zstd command if there is one,
-// whose best is a sixth smaller than what the library makes.
+// whose best is a seventh smaller than what the library makes.
 func compress(ctx context.Context, b []byte) []byte {
 	command := exec.CommandContext(ctx, "zstd", "-19", "--quiet", "--stdout", fmt.Sprintf("--stream-size=%d", len(b)))
 	command.Stdin = bytes.NewReader(b)
