@@ -11,8 +11,8 @@ import (
 // Expressions that are true or tell something of the lab's page.
 const (
 	ready     = `document.body?.dataset.ready !== undefined`
-	hasLeader = `document.querySelector('.server[data-role="leader"]:not([data-process="down"])') !== null`
-	leader    = `document.querySelector('.server[data-role="leader"]:not([data-process="down"])').dataset.key`
+	hasLeader = `document.querySelector('main .server[data-role="leader"]:not([data-process="down"])') !== null`
+	leader    = `document.querySelector('main .server[data-role="leader"]:not([data-process="down"])').dataset.key`
 	moment    = `Number(document.querySelector("#slider").value)`
 	playing   = `"playing" in document.body.dataset`
 	atTheEnd  = `Number(document.querySelector("#slider").value) >= Number(document.querySelector("#slider").max)`
@@ -53,7 +53,7 @@ func TestTheSliderGoesBackAndForthOverTheSameRun(t *testing.T) {
 	p.until(hasLeader)
 	p.keys(" ")
 	p.until("!(" + playing + ")")
-	const stage = `[...document.querySelectorAll(".server")].map((s) => s.getAttribute("aria-label")).join("; ")`
+	const stage = `[...document.querySelectorAll("main .server")].map((s) => s.getAttribute("aria-label")).join("; ")`
 	end, before := ask[float64](p, moment), ask[string](p, stage)
 	slide := func(to float64) {
 		ask[bool](p, fmt.Sprintf(`(() => { const s = document.querySelector("#slider"); s.value = %v; return s.dispatchEvent(new Event("input")); })()`, to))
@@ -160,7 +160,7 @@ func TestWhatALinkNamesAndIsNotThereIsSaid(t *testing.T) {
 	for _, link := range []string{"scenario=nothing-like-it", "seed=1&at=1&mutation=nothing-like-it"} {
 		p := openLab(t, link, desk)
 		p.until(`document.querySelector("#answer").innerText.includes("nothing-like-it")`)
-		p.until(`document.querySelector(".server") !== null`)
+		p.until(`document.querySelector("main .server") !== null`)
 	}
 }
 
