@@ -235,6 +235,13 @@ func TestTheKeyboardAlone(t *testing.T) {
 	p.until(`document.querySelector("#line").value === "restart n1"`)
 	p.keys(kb.Escape, "?")
 	p.until(`document.querySelector("#keys-dialog").open`)
+	p.keys(kb.Escape)
+	p.until(`!document.querySelector("#keys-dialog").open`)
+	p.keys("/")
+	p.until(`document.activeElement.id === "line"`)
+	ask[bool](p, `(document.activeElement.value = "help", true)`)
+	p.keys(kb.Enter)
+	p.until(`document.querySelector("#command-list").checkVisibility()`)
 }
 
 func TestALinkIsARun(t *testing.T) {

@@ -55,7 +55,7 @@ export function fillSigns(keys, commands) {
   document.getElementById("key-list").replaceChildren(...keys.flatMap(([names, words]) => [
     el("dt", {}, names.map((name) => el("kbd", {}, name))), el("dd", {}, words)]));
   document.getElementById("sign-list").replaceChildren(
-    ...SERVERS.flatMap(([draw, words]) => [el("dt", {}, svg("svg", { viewBox: "-60 -60 120 120", class: "sample" }, draw())), el("dd", {}, words)]),
+    ...SERVERS.flatMap(([draw, words]) => [el("dt", {}, svg("svg", { viewBox: "-25 -25 50 50", class: "sample" }, draw())), el("dd", {}, words)]),
     ...MESSAGES.flatMap(([message, words]) => [el("dt", {}, svg("svg", { viewBox: "-16 -16 32 32", class: "sample" }, drawSign(message))), el("dd", {}, words)]),
     ...CELLS.flatMap(([attributes, words]) => [el("dt", {}, sample(attributes)), el("dd", {}, words)]),
     el("dt", {}, "▲ △"), el("dd", {}, "what the leader knows a follower to have; what it sends next"));

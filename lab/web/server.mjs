@@ -78,7 +78,7 @@ export const SIGNS = [
 function sampleOf(server) {
   const group = svg("g");
   group.append(...makeServer({ id: "" }, () => {}).children);
-  updateServer(group, { id: "", role: "follower", process: "up", term: 1, votes: [], clock: 1, timer: { left: 20, of: 20 }, last: {}, ...server }, { operations: [] }, 40, { angle: 0 });
+  updateServer(group, { id: "", role: "follower", process: "up", term: 1, votes: [], clock: 1, timer: { left: 20, of: 20 }, last: {}, ...server }, { operations: [] }, 14, { angle: 0 });
   for (const words of group.querySelectorAll("text")) words.remove();
   set(group, "class", "server");
   set(group, "aria-label", null);
@@ -86,5 +86,5 @@ function sampleOf(server) {
 }
 
 function cutLink() {
-  return svg("g", { class: "link", "data-cut": true }, svg("line", { x1: -55, x2: 55 }), svg("text", { dy: "0.35em", "text-anchor": "middle" }, "✕"));
+  return svg("g", { class: "link", "data-cut": true }, svg("line", { x1: -24, x2: 24 }), svg("text", { dy: "0.35em", "text-anchor": "middle" }, "✕"));
 }
