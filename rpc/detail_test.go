@@ -13,12 +13,16 @@ func TestAnyServerTellsAnyOtherItsStatusInDetail(t *testing.T) {
 	c := newCluster(t, 3)
 	for _, asking := range c.servers {
 		for _, asked := range c.servers {
-			st, err := asking.StatusOf(t.Context(), asked.addr)
-			if err != nil {
-				t.Fatalf("%s asks %s: %v", asking.name, asked.name, err)
-			}
-			d := st.GetDetail()
-			if d.GetId() != string(asked.id) || d.GetStableIndex() == 0 || len(d.GetMembers()) != 3 {
+			var d *kvorumv1.Detail
+			eventually(t, asked.name+" has the first entry on its disk, and says so", func() bool {
+				st, err := asking.StatusOf(t.Context(), asked.addr)
+				if err != nil {
+					t.Fatalf("%s asks %s: %v", asking.name, asked.name, err)
+				}
+				d = st.GetDetail()
+				return d.GetStableIndex() > 0
+			})
+			if d.GetId() != string(asked.id) || len(d.GetMembers()) != 3 {
 				t.Errorf("%s asks %s: got %v", asking.name, asked.name, d)
 			}
 			for i, m := range d.GetMembers() {
