@@ -89,18 +89,26 @@ type use struct {
 }
 
 func readUse(s system) (u use, err error) {
-	if u.servers, err = s.cpu(); err != nil {
-		return u, err
-	}
 	if processes, ok := s.(interface {
 		cpuOfEach() ([]time.Duration, error)
 	}); ok {
-		if u.each, err = processes.cpuOfEach(); err != nil {
-			return u, err
-		}
+		u.each, err = processes.cpuOfEach()
+		u.servers = sum(u.each)
+	} else {
+		u.servers, err = s.cpu()
+	}
+	if err != nil {
+		return u, err
 	}
 	u.own, err = ownCPU()
 	return u, err
+}
+
+func sum(each []time.Duration) (total time.Duration) {
+	for _, d := range each {
+		total += d
+	}
+	return total
 }
 
 // charge notes what was used in between.

@@ -72,12 +72,9 @@ func (s servers) close() error {
 }
 
 // cpu is the processor time used by all of them.
-func (s servers) cpu() (total time.Duration, err error) {
+func (s servers) cpu() (time.Duration, error) {
 	each, err := s.cpuOfEach()
-	for _, used := range each {
-		total += used
-	}
-	return total, err
+	return sum(each), err
 }
 
 // cpuOfEach is the processor time that each of them has used.
