@@ -15,7 +15,8 @@
 //   - Reads are retried while the cluster is UNAVAILABLE, until the context ends.
 //   - Writes and cluster changes are retried only after an error that is both
 //     definite and UNAVAILABLE (NO_LEADER, NOT_LEADER). A write whose outcome is
-//     unknown is never sent again: it could be applied twice.
+//     unknown is never sent again: it could be applied twice. In the last 200 ms
+//     before the context's deadline the definite error is returned instead.
 //     One that the leader leaves unanswered, as it does while it is paused or cut
 //     off, ends as unknown once another server leads, and not only with its context.
 //   - Writes through a [Session] are applied at most once however often they are

@@ -25,6 +25,9 @@ const (
 	// client asks the others who leads. If that is another server, it waits as long
 	// once more: a leader that handed over on purpose answers what it had accepted.
 	slowWrite = 150 * time.Millisecond
+	// A write that had no effect is not sent again with less time than this to the end
+	// of its context, which would cut that attempt off and leave its outcome unknown.
+	tooLate = 2 * lastBackoff
 )
 
 // call is how one call travels: where to, and how often.
@@ -170,6 +173,9 @@ func (m *members) awaitSuccessor(ctx context.Context, t *trip, end context.Cance
 // end of an attempt's own time, with time left to the call, counts as unavailable.
 func (k call) mayRepeat(ctx context.Context, err error) bool {
 	if k.server != "" || ctx.Err() != nil {
+		return false
+	}
+	if end, ends := ctx.Deadline(); ends && k.kind != read && Outcome(err) == Definite && time.Until(end) < tooLate {
 		return false
 	}
 	switch status.Code(err) {
