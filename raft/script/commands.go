@@ -33,7 +33,7 @@ func (s *Stage) do(command string, args []string) error {
 		s.reasons, s.messages = slices.Contains(args, "reasons"), slices.Contains(args, "messages")
 		return nil
 	case "deliver", "drop", "duplicate":
-		f, err := parseFilter(args)
+		f, err := ParseFilter(args)
 		if err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func (s *Stage) elect(id raft.ServerID, r *raft.Raft, args []string) error {
 	s.perform(id)
 	s.step()
 	kinds := []string{"RequestPreVote", "RequestPreVoteResponse", "RequestVote", "RequestVoteResponse"}
-	return s.move("deliver", filter{among: among, kinds: kinds})
+	return s.move("deliver", Filter{among: among, kinds: kinds})
 }
 
 // loseLeader lets a server hear no leader any more: what it is told of the one that

@@ -17,20 +17,22 @@ var messageKinds = []string{
 
 func kind(m raft.Message) string { return strings.TrimPrefix(fmt.Sprintf("%T", m.Body), "raft.") }
 
-// filter picks messages. An empty field picks all.
-type filter struct {
-	count int // at most so many
+// Filter picks messages. An empty field picks all.
+type Filter struct {
+	Count int // at most so many
 	kinds []string
 	links []string // S1->S2
 	among []raft.ServerID
 }
 
-func parseFilter(args []string) (f filter, err error) {
+// ParseFilter reads what stands behind deliver, drop or duplicate. An error says
+// which word means nothing.
+func ParseFilter(args []string) (f Filter, err error) {
 	for i, arg := range args {
 		n, notNumber := strconv.Atoi(arg)
 		switch {
 		case notNumber == nil:
-			f.count = n
+			f.Count = n
 		case strings.Contains(arg, "->"):
 			f.links = append(f.links, arg)
 		case arg == "among":
@@ -45,25 +47,26 @@ func parseFilter(args []string) (f filter, err error) {
 	return f, nil
 }
 
-func (f filter) picks(m Letter) bool {
-	return (len(f.kinds) == 0 || slices.Contains(f.kinds, kind(m.Message))) &&
+// Picks reports whether f picks a message, however many were picked before.
+func (f Filter) Picks(m raft.Message) bool {
+	return (len(f.kinds) == 0 || slices.Contains(f.kinds, kind(m))) &&
 		(len(f.links) == 0 || slices.Contains(f.links, fmt.Sprintf("%s->%s", m.From, m.To))) &&
 		(f.among == nil || slices.Contains(f.among, m.From) && slices.Contains(f.among, m.To))
 }
 
 // move delivers, drops or duplicates the messages that f picks. Delivery goes
 // on with the messages that it causes, the others stay where they are.
-func (s *Stage) move(how string, f filter) error {
+func (s *Stage) move(how string, f Filter) error {
 	if how == "duplicate" {
 		for _, m := range s.net {
-			if f.picks(m) {
+			if f.Picks(m.Message) {
 				s.send([]raft.Message{m.Message})
 			}
 		}
 		return nil
 	}
-	for n := 0; f.count == 0 || n < f.count; n++ {
-		i := slices.IndexFunc(s.net, f.picks)
+	for n := 0; f.Count == 0 || n < f.Count; n++ {
+		i := slices.IndexFunc(s.net, func(l Letter) bool { return f.Picks(l.Message) })
 		if i < 0 {
 			return nil
 		}

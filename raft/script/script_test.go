@@ -1,6 +1,7 @@
 package script
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -64,6 +65,31 @@ func TestAStageIsWatchedMessageByMessage(t *testing.T) {
 	}
 	if s.Broken() != [5]string{} {
 		t.Errorf("broken: %q", s.Broken())
+	}
+}
+
+// What is tried out on a copy does not happen on the stage.
+func TestACopyOfAStageLeavesItAsItIs(t *testing.T) {
+	t.Parallel()
+	s := New(nil)
+	for _, line := range []string{"cluster S1 S2 S3", "hold S2", "elect S1 with S3", "mark"} {
+		if err := s.Do(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := fmt.Sprintf("%+v %v", s.Servers(), s.Letters())
+	steps := 0
+	c := s.Copy(func() { steps++ })
+	for _, line := range []string{"propose S1 x", "persist S2", "deliver", "crash S3", "rewind"} {
+		if err := c.Do(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := fmt.Sprintf("%+v %v", s.Servers(), s.Letters()); after != before || steps < 8 {
+		t.Errorf("after %d steps of a copy: %s, before: %s", steps, after, before)
+	}
+	if copied := fmt.Sprintf("%+v %v", c.Servers(), c.Letters()); copied != before {
+		t.Errorf("the copy goes back to %s, was %s", copied, before)
 	}
 }
 

@@ -67,6 +67,15 @@ func New(step func()) *Stage {
 	return &Stage{step: step, reasons: true, messages: true, world: newWorld()}
 }
 
+// Copy returns a stage like this one, to try out what a command does: nothing was
+// said there yet.
+func (s *Stage) Copy(step func()) *Stage {
+	c := New(step)
+	c.world, c.marked, c.maxAppend = *s.world.copy(), s.marked, s.maxAppend
+	c.reasons, c.messages = s.reasons, s.messages
+	return c
+}
+
 func newWorld() world {
 	return world{servers: map[raft.ServerID]*raft.Raft{}, disks: map[raft.ServerID]*disk{}, figure3: newFigure3()}
 }
