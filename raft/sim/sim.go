@@ -228,11 +228,13 @@ func (c *cluster) playUntil(end time.Duration) {
 		defer c.observer.stop()
 	}
 	for c.observer.err == nil && c.events.heap[0].at <= end {
+		if c.world.turn(); c.observer.err != nil {
+			break // whoever plays the run has broken something, or has enough
+		}
 		e := c.events.next()
 		c.now = e.at
 		c.played++
 		e.do()
-		c.world.turn()
 	}
 	if c.observer.err == nil {
 		c.now = max(c.now, end)

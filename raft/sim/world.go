@@ -50,11 +50,10 @@ func NewWorld(o Options) *World {
 		w.yield = yield
 		w.c.guard(func() {
 			w.c.create()
-			w.turn()
 			w.c.play()
 		})
 	})
-	w.step() // to where the servers have started
+	w.step() // to where the servers have started, before the first event
 	return w
 }
 
@@ -77,7 +76,8 @@ func (w *World) Close() {
 	w.stop()
 }
 
-// turn lets whoever plays the run have a look, after every event.
+// turn lets whoever plays the run have a look, before every event: after the last
+// one it is known that there is none.
 func (w *World) turn() {
 	if w != nil && !w.yield(struct{}{}) {
 		w.c.observer.stop()

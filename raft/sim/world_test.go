@@ -17,6 +17,9 @@ func TestAWorldIsTheRunThatIsPlayed(t *testing.T) {
 		for w.Step() {
 			w.Servers()
 			w.Flights()
+			if w.Over() != (w.Events() == want.Events) {
+				t.Errorf("seed %d: after event %d of %d it is over: %t", seed, w.Events(), want.Events, w.Over())
+			}
 		}
 		if got := w.c.observer.digest; got != want.Digest || w.Events() != want.Events || w.Now() != want.Time {
 			t.Errorf("seed %d: %x after %d events, %v; want %x, %d, %v", seed, got, w.Events(), w.Now(), want.Digest, want.Events, want.Time)
