@@ -171,6 +171,7 @@ func (c *cluster) save(s *server) {
 		c.diskFailed(s, err)
 		return
 	}
+	c.took(s, Input{Kind: Written, Number: done[len(done)-1].Seq})
 	for _, p := range done {
 		c.observer.saved(s, p)
 	}
@@ -185,14 +186,11 @@ func (c *cluster) save(s *server) {
 	}
 	c.input(s, func() {
 		s.raft.Persisted(done[len(done)-1].Seq)
+		var messages []raft.Message
 		for _, p := range done {
-			for _, m := range p.Messages {
-				if c.mayCrash(s) {
-					return
-				}
-				c.send(s, m)
-			}
+			messages = append(messages, p.Messages...)
 		}
+		c.sendAll(s, messages)
 	})
 }
 

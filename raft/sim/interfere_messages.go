@@ -71,6 +71,7 @@ func (w *World) Duplicate(number int) error {
 		again := *p
 		again.repeated = true
 		w.c.tell(&again)
+		w.c.took(p.from, Input{Kind: Repeated, Message: &again.Message})
 		w.launch(&again)
 		w.c.arriveAfter(&again, p.due-w.c.now+ElectionTimeout/2)
 		return nil

@@ -86,14 +86,26 @@ func (c *cluster) carry(p packet, d time.Duration) {
 	switch {
 	case !c.network.reaches(p.from, p.to):
 		c.counts[LinkCut]++
+		c.notLaunched(&p)
 		c.tell(&p, "lost: the link is cut")
 	case c.phase == chaos && chance(c.network.rand, c.mix.drop):
 		c.counts[Dropped]++
+		c.notLaunched(&p)
 		c.tell(&p, "lost: dropped")
 	default:
 		c.tell(&p)
+		if p.repeated {
+			c.took(p.from, Input{Kind: Repeated, Message: &p.Message})
+		}
 		c.world.launch(&p)
 		c.arriveAfter(&p, d+c.network.slow[p.from.number][p.to.number])
+	}
+}
+
+// notLaunched: what is lost at once was never there, if it is a copy.
+func (c *cluster) notLaunched(p *packet) {
+	if !p.repeated {
+		c.took(p.from, Input{Kind: Lost, Message: &p.Message})
 	}
 }
 
@@ -122,6 +134,7 @@ func (c *cluster) arrive(p *packet) {
 // lose ends p's way.
 func (c *cluster) lose(p *packet, why string) {
 	c.tell(p, "lost: "+why)
+	c.took(p.from, Input{Kind: Lost, Message: &p.Message})
 	c.world.land(p)
 }
 

@@ -17,7 +17,7 @@ type server struct {
 	number int           // its place in cluster.servers
 	tick   time.Duration // of its clock
 
-	raft    *raft.Raft // nil while the process is down
+	raft    *consensus // nil while the process is down
 	run     int        // counts crashes: what an earlier process waited for is void
 	paused  bool
 	backlog []func() // inputs that came while it was paused
@@ -98,7 +98,7 @@ func (c *cluster) start(s *server) {
 	if !c.load(s, saved) {
 		return
 	}
-	s.raft = raft.New(config, saved)
+	s.raft = c.newConsensus(s, config, saved)
 	s.log = append([]slot(nil), s.disk.durable.log...)
 	s.waiting = map[raft.Index]*attempt{}
 	c.tracef("%s starts", s)
@@ -175,6 +175,7 @@ func (c *cluster) startAfter(s *server, d time.Duration) {
 
 // stop forgets all that was in the process's memory.
 func (c *cluster) stop(s *server) {
+	c.took(s, Input{Kind: Ended})
 	s.raft, s.paused, s.backlog, s.doom, s.waiting = nil, false, nil, nil, nil
 	s.run++
 	c.observer.checkQuorums()
@@ -231,11 +232,8 @@ func (c *cluster) perform(s *server) {
 	if c.observer.err != nil {
 		return
 	}
-	for _, m := range fx.Messages {
-		if c.mayCrash(s) {
-			return
-		}
-		c.send(s, m)
+	if !c.sendAll(s, fx.Messages) {
+		return
 	}
 	if fx.Persist.Seq != 0 && !c.mayCrash(s) {
 		c.write(s, fx.Persist)
@@ -243,6 +241,20 @@ func (c *cluster) perform(s *server) {
 	if s.raft != nil && (fx.Restore != nil || len(fx.Committed) > 0 || len(fx.Reads) > 0) && !c.mayCrash(s) {
 		c.work(s, fx)
 	}
+}
+
+// sendAll sends messages, and reports whether the process is there at the end.
+func (c *cluster) sendAll(s *server, messages []raft.Message) bool {
+	for i, m := range messages {
+		if c.mayCrash(s) {
+			for _, m := range messages[i:] {
+				c.took(s, Input{Kind: Lost, Message: &m})
+			}
+			return false
+		}
+		c.send(s, m)
+	}
+	return true
 }
 
 func (c *cluster) pause(s *server, d time.Duration) {

@@ -28,7 +28,11 @@ type Options struct {
 	Seed  uint64
 	Trace func(line string) // is given a line for everything that happens; may be nil
 	Until time.Duration     // stop at this virtual time; 0: play to the end
-	Drop  []int             // numbers of actions, from 0, that are left out
+
+	// Record is given all inputs of all cores, in order; may be nil.
+	Record func(Input)
+
+	Drop []int // numbers of actions, from 0, that are left out
 
 	// Servers is how many there are, at most 7; 0: as many as the seed draws.
 	Servers int
@@ -170,12 +174,13 @@ type cluster struct {
 	counts       map[Situation]int
 	settled      time.Duration
 	trace        func(string)
+	record       func(Input)
 	world        *World // who looks on and interferes; nil: nobody
 }
 
 func newCluster(o Options) *cluster {
 	c := &cluster{
-		seed: o.Seed, short: o.Short, calm: o.Calm, until: o.Until, trace: o.Trace,
+		seed: o.Seed, short: o.Short, calm: o.Calm, until: o.Until, trace: o.Trace, record: o.Record,
 		byID: map[raft.ServerID]*server{}, dropped: map[int]bool{}, counts: map[Situation]int{},
 		disks: stream(o.Seed, forDisks), machines: stream(o.Seed, forMachines), starts: stream(o.Seed, forServers),
 	}

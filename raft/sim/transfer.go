@@ -37,6 +37,7 @@ func (c *cluster) sendSnapshot(p packet, meta raft.SnapshotMeta) {
 			c.observer.fail("V4", "%s cannot send the snapshot %v: %v", s, meta.ID(), err)
 		}
 		c.tell(&t.packet, "lost: a newer snapshot took its place")
+		c.took(s, Input{Kind: Lost, Message: &t.Message})
 		c.later(s, c.delay(), func() { s.raft.SnapshotDone(p.To) })
 		return
 	}
@@ -66,6 +67,7 @@ func (c *cluster) end(t *transfer) {
 // interrupt ends a transfer before it is whole.
 func (c *cluster) interrupt(t *transfer, why string) {
 	c.tell(&t.packet, "lost: "+why)
+	c.took(t.from, Input{Kind: Lost, Message: &t.Message})
 	c.end(t)
 }
 

@@ -73,7 +73,7 @@ func (w *World) view(s *server) View {
 	v.Log = entries(s.log, v.Status.FirstIndex)
 	v.Applied, v.State = s.machine.applied, s.machine.kv
 	v.Votes = w.votes(s, &v.Status)
-	if v.Timer = untilItActs(s.raft); v.Status.Role == raft.Leader {
+	if v.Timer = untilItActs(s.raft.Raft); v.Status.Role == raft.Leader {
 		v.TimerOf = w.c.mix.heartbeatTicks
 	}
 	for _, r := range w.c.clients.reads {
