@@ -3,11 +3,11 @@ package lab
 // Digests plays up to an event, returns what the run had come to after each up to
 // there, with the invariant that broke, if one did, and comes back.
 func (p *Player) Digests(upto int) ([]string, *Violation, error) {
-	here, clock := p.scene.events(), p.clock
+	here, clock := p.at, p.clock
 	if err := p.Seek(max(upto, here)); err != nil {
 		return nil, nil, err
 	}
-	broken := p.scene.violation()
+	broken := p.Violation()
 	err := p.Seek(here)
 	p.clock = clock
 	all := []string{}

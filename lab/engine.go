@@ -121,7 +121,7 @@ func (e *Engine) move(q request) (said string, err error) {
 		if q.MS == nil {
 			return "", errors.New("how many ms?")
 		}
-		p.Advance(*q.MS)
+		err = p.Advance(*q.MS)
 		if q.Quiet {
 			p.shown = len(p.remarks)
 		}
@@ -139,7 +139,7 @@ func (e *Engine) move(q request) (said string, err error) {
 	case "undo":
 		err = p.Undo()
 	case "window":
-		p.Window(q.Lo, q.Hi)
+		err = p.Window(q.Lo, q.Hi)
 	default:
 		err = errOther
 	}

@@ -7,13 +7,17 @@ import (
 
 // Player plays a run, forth and back. It is not safe for concurrent use.
 //
-// To go back is to play from the beginning: the run is the same, and what was said
-// the first time is kept.
+// A scene only goes forth. To go back is to play the run again from its beginning,
+// which takes seconds where that is far, so on the way the frames of the last events
+// are kept: from then on what is shown may be earlier than where the scene stands.
 type Player struct {
 	run    Run
-	scene  scene
-	done   int     // how many actions of the run have been done
-	clock  float64 // of whoever plays it
+	scene  scene         // stands at what is shown, or later in the same run
+	done   int           // how many actions of the run have been done there
+	opened int           // how many scenes were, this one included
+	at     int           // the event that is shown
+	clock  float64       // of whoever plays it
+	kept   [keeps]*Frame // of some events of this run: that of event e at e % keeps
 	window window
 
 	// What the run came to, up to the furthest event that was played.
@@ -27,12 +31,24 @@ type Player struct {
 // NewPlayer opens a run at its beginning. Errors: what is wrong with the run.
 func NewPlayer(r Run) (*Player, error) {
 	p := &Player{run: r, window: window{lo: 24}}
-	var err error
-	if p.scene, err = open(r); err != nil {
+	if err := p.restart(); err != nil {
 		return nil, err
 	}
-	p.record()
 	return p, nil
+}
+
+// restart opens the run at its beginning.
+func (p *Player) restart() error {
+	s, err := open(p.run)
+	if err != nil {
+		return err
+	}
+	if p.scene != nil {
+		p.scene.close()
+	}
+	p.scene, p.done, p.opened = s, 0, p.opened+1
+	p.record()
+	return nil
 }
 
 // Close ends the run.
@@ -46,16 +62,16 @@ func (p *Player) Run() Run {
 }
 
 // Link returns the link to what is shown.
-func (p *Player) Link() string { return p.run.Link(p.scene.events()) }
+func (p *Player) Link() string { return p.run.Link(p.at) }
 
 // Violation returns the first invariant that broke up to what is shown, or nil.
-func (p *Player) Violation() *Violation { return p.scene.violation() }
+func (p *Player) Violation() *Violation { return p.look().Violation }
 
-// one plays the next event, an action of the run or one of the scene's own. It
+// one lets the scene play its next event, an action of the run or one of its own. It
 // reports false if there is none.
 func (p *Player) one() bool {
 	at := p.scene.events()
-	if p.done < len(p.run.Do) && p.run.Do[p.done].At == at {
+	if p.isDue() {
 		line := p.run.Do[p.done].Line
 		if _, err := p.scene.do(line); err != nil {
 			// A link from another version, perhaps: it is said, and left out.
@@ -99,112 +115,9 @@ func (p *Player) note(r remark) {
 	}
 }
 
-// Seek goes to the given event, forth or back, or to the end if that comes first.
-func (p *Player) Seek(event int) error {
-	if event < p.scene.events() {
-		if err := p.restart(); err != nil {
-			return err
-		}
-	}
-	for p.scene.events() < event && p.one() {
-	}
-	p.arrive()
-	return nil
-}
-
-// arrive sets the clock, and what a frame says, to the event that was gone to.
-func (p *Player) arrive() {
-	p.clock = p.scene.now()
-	p.shown = p.firstRemark(p.scene.events())
-}
-
-func (p *Player) restart() error {
-	s, err := open(p.run)
-	if err != nil {
-		return err
-	}
-	p.scene.close()
-	p.scene, p.done = s, 0
-	p.record()
-	return nil
-}
-
-// SeekTime goes to the last event up to the given time.
-func (p *Player) SeekTime(ms float64) error {
-	if ms < p.clock {
-		event, _ := slices.BinarySearchFunc(p.times, ms, func(t, ms float64) int {
-			if t <= ms {
-				return -1
-			}
-			return 1
-		})
-		if err := p.Seek(event); err != nil {
-			return err
-		}
-		p.clock = max(ms, p.scene.now())
-		return nil
-	}
-	p.Advance(ms - p.clock)
-	p.shown = p.firstRemark(p.scene.events())
-	return nil
-}
-
-// Advance lets so many milliseconds pass; of a script, so many steps.
-func (p *Player) Advance(ms float64) {
-	p.shown = p.firstRemark(p.scene.events() + 1)
-	end := p.clock + ms
-	for !p.scene.over() && (p.scene.next() <= end || p.isDue()) {
-		if !p.one() {
-			break
-		}
-	}
-	p.clock = max(p.clock, p.scene.now())
-	if !p.scene.over() {
-		p.clock = max(p.clock, end)
-	}
-}
-
+// isDue reports whether an action is what comes next.
 func (p *Player) isDue() bool {
 	return p.done < len(p.run.Do) && p.run.Do[p.done].At == p.scene.events()
-}
-
-// Step goes on until something is said, n times; back if n is negative.
-func (p *Player) Step(n int) error {
-	if n < 0 {
-		return p.stepBack(-n)
-	}
-	for range n {
-		for before := len(p.remarks); p.one(); {
-			if at := p.scene.events(); len(p.remarks) > before || p.firstRemark(at) < p.firstRemark(at+1) {
-				break
-			}
-		}
-	}
-	p.arrive()
-	return nil
-}
-
-func (p *Player) stepBack(n int) error {
-	event := p.scene.events()
-	for range n {
-		at := p.firstRemark(event)
-		if at == 0 {
-			return p.Seek(0)
-		}
-		event = p.remarks[at-1].event
-	}
-	return p.Seek(event)
-}
-
-// firstRemark returns which remark is the first at or after an event.
-func (p *Player) firstRemark(event int) int {
-	at, _ := slices.BinarySearchFunc(p.remarks, event, func(r remark, event int) int {
-		if r.event < event {
-			return -1
-		}
-		return 1
-	})
-	return at
 }
 
 // Do does what a line says, now. What was to be done later is forgotten, with all
@@ -213,17 +126,18 @@ func (p *Player) Do(line string) (answer string, err error) {
 	if answer, is := help(line); is {
 		return answer, nil
 	}
-	at := p.scene.events()
+	if err := p.play(p.at, 0); err != nil {
+		return "", err
+	}
 	if answer, err = p.scene.do(line); err != nil {
 		return "", err
 	}
-	p.forget(at)
-	p.run.Do = append(p.run.Do[:p.done:p.done], Action{at, line})
+	p.forget(p.at)
+	p.run.Do = append(p.run.Do[:p.done:p.done], Action{p.at, line})
 	p.done++
-	p.note(remark{at + 1, p.scene.now(), prompt + line})
+	p.note(remark{p.at + 1, p.scene.now(), prompt + line})
 	p.record()
-	p.arrive()
-	return answer, nil
+	return answer, p.Seek(p.scene.events())
 }
 
 // forget forgets what came after an event.
@@ -232,6 +146,11 @@ func (p *Player) forget(event int) {
 	p.digests = slices.Clip(p.digests[:min(event, len(p.digests))])
 	p.times = slices.Clip(p.times[:len(p.digests)])
 	p.marks = slices.DeleteFunc(p.marks, func(m Mark) bool { return m.Event > event })
+	for i, f := range p.kept {
+		if f != nil && f.Event > event {
+			p.kept[i] = nil
+		}
+	}
 }
 
 // Undo forgets the last action, and goes to where it was done.
@@ -248,18 +167,15 @@ func (p *Player) Undo() error {
 	return p.Seek(last.At)
 }
 
-// Window sets which indexes of the logs a frame shows; hi 0: the last lo of them.
-func (p *Player) Window(lo, hi uint64) { p.window = window{lo, hi} }
-
 // saidInFrame is how many sentences a frame has at most, the last ones.
 const saidInFrame = 200
 
 // Frame returns what there is to see. What it says was said since the frame before,
 // where the run has only advanced since.
 func (p *Player) Frame() Frame {
-	f := p.scene.frame(p.window)
-	f.Event, f.Time, f.Over, f.Violation = p.scene.events(), p.clock, p.scene.over(), p.scene.violation()
-	f.Furthest = Point{Event: len(p.digests)}
+	f := *p.look()
+	f.Time, f.Furthest = p.clock, Point{Event: len(p.digests)}
+	f.Over = f.Over && !slices.ContainsFunc(p.run.Do, func(a Action) bool { return a.At == f.Event })
 	if n := len(p.times); n > 0 {
 		f.Furthest.Time = p.times[n-1]
 	}

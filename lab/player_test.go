@@ -56,7 +56,7 @@ func seek(t *testing.T, p *Player, event int) string {
 func TestARunIsTheSameForthAndBack(t *testing.T) {
 	t.Parallel()
 	p := told(t)
-	end := p.scene.events()
+	end := p.at
 	last := seek(t, p, end)
 	link := p.Link()
 	events := []int{0, 1, 77, 500, 501, end / 2, end - 1}
@@ -108,8 +108,8 @@ func TestWhatIsDoneBackThenForgetsWhatCameLater(t *testing.T) {
 	if !slices.Equal(before, after[:600]) {
 		t.Error("the past has changed")
 	}
-	if err := p.Undo(); err != nil || p.scene.events() != 600 || p.Frame().Furthest.Event != 600 {
-		t.Errorf("after undo: %v, event %d of %v", err, p.scene.events(), p.Frame().Furthest)
+	if err := p.Undo(); err != nil || p.at != 600 || p.Frame().Furthest.Event != 600 {
+		t.Errorf("after undo: %v, event %d of %v", err, p.at, p.Frame().Furthest)
 	}
 	if s := p.Frame().Servers[1]; s.Process != "up" {
 		t.Errorf("n2 is %s", s.Process)
@@ -124,20 +124,20 @@ func TestTimeIsWhatTheClockSays(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := p.Frame()
-		if f.Time != ms || p.scene.now() > ms || p.scene.next() <= ms {
-			t.Errorf("at %v: the clock says %v, the last event was at %v, the next is at %v", ms, f.Time, p.scene.now(), p.scene.next())
+		if f.Time != ms || p.now() > ms || p.times[p.at] <= ms {
+			t.Errorf("at %v: the clock says %v, the last event was at %v, the next is at %v", ms, f.Time, p.now(), p.times[p.at])
 		}
 	}
 	p.Advance(0.25)
 	if f := p.Frame(); f.Time != 2500.5 {
 		t.Errorf("the clock says %v", f.Time)
 	}
-	event := p.scene.events()
-	if p.Step(1); p.scene.events() <= event || len(p.Frame().Said) == 0 {
-		t.Errorf("a step goes from %d to %d and says %v", event, p.scene.events(), p.Frame().Said)
+	event := p.at
+	if p.Step(1); p.at <= event || len(p.Frame().Said) == 0 {
+		t.Errorf("a step goes from %d to %d and says %v", event, p.at, p.Frame().Said)
 	}
-	if p.Step(-2); p.scene.events() > event || len(p.Frame().Said) == 0 {
-		t.Errorf("two steps back lead to %d from %d", p.scene.events(), event)
+	if p.Step(-2); p.at > event || len(p.Frame().Said) == 0 {
+		t.Errorf("two steps back lead to %d from %d", p.at, event)
 	}
 }
 
@@ -152,6 +152,9 @@ func TestASeedWithItsFaultsIsPlayed(t *testing.T) {
 	end := seek(t, p, 1<<30)
 	if f := p.Frame(); !f.Over || f.Violation != nil || f.Event < 100 {
 		t.Errorf("it ends %+v", f)
+	}
+	if seek(t, p, p.at-1); p.Frame().Over {
+		t.Error("it is over before its last event")
 	}
 	seek(t, p, 50)
 	if again := seek(t, p, 1<<30); again != end {
@@ -177,9 +180,10 @@ func TestEveryScenarioPlaysToItsEnd(t *testing.T) {
 				block = f.Scenario.Block
 				captions++
 			}
-			if !p.one() {
+			if f.Over {
 				break
 			}
+			seek(t, p, p.at+1)
 		}
 		f := p.Frame()
 		if !f.Over || f.Violation != nil || captions != s.Blocks || s.Title == "" || len(f.Servers) == 0 {
@@ -217,7 +221,7 @@ func TestALinkHoldsARun(t *testing.T) {
 func TestMistakesInCommandsAreNamed(t *testing.T) {
 	t.Parallel()
 	p := told(t)
-	event := p.scene.events()
+	event := p.at
 	for line, want := range map[string]string{
 		"":              "what is to be done?",
 		"dance n1":      `there is no command "dance"`,
@@ -240,7 +244,7 @@ func TestMistakesInCommandsAreNamed(t *testing.T) {
 			t.Errorf("%q: got %v, want %s...", line, err, want)
 		}
 	}
-	if p.scene.events() != event {
+	if p.at != event {
 		t.Error("a mistake is an event")
 	}
 	for line, want := range map[string]string{"cra": "crash", "crash n": "n1", "cut n1 n": "n2", "get x at n": "n1", "get x at n1 st": "stale", "help": "help"} {

@@ -10,7 +10,7 @@ import (
 // has broken, which the code as it is does not do, that is all that it demands.
 func (p *Player) GoTest() string {
 	var b strings.Builder
-	at := p.scene.events()
+	at := p.at
 	fmt.Fprintf(&b, `package lab_test
 
 import (
@@ -34,7 +34,7 @@ func TestARunOfTheLab(t *testing.T) {
 		t.Fatalf("%%s: %%s", v.Invariant, v.Text)
 	}
 `, p.Link(), runText(p.run), at)
-	if p.scene.violation() == nil {
+	if p.Violation() == nil {
 		b.WriteString("\tfor i, want := range []string{\n")
 		for _, s := range p.Frame().Servers {
 			fmt.Fprintf(&b, "\t\t%q,\n", s.Outline())
