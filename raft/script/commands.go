@@ -66,8 +66,7 @@ func (s *Stage) do(command string, args []string) error {
 func (s *Stage) doOne(command string, id raft.ServerID, args []string) error {
 	if command == "server" {
 		s.disks[id] = &disk{}
-		s.start(id)
-		return nil
+		return s.start(id, seedOf(args))
 	}
 	if s.disks[id] == nil {
 		return fmt.Errorf("there is no server %s", id)
@@ -76,8 +75,7 @@ func (s *Stage) doOne(command string, id raft.ServerID, args []string) error {
 	case "disk":
 		return s.replaceDisk(id, args)
 	case "restart":
-		s.start(id)
-		return nil
+		return s.start(id, seedOf(args))
 	}
 	r := s.servers[id]
 	if r == nil {
@@ -91,9 +89,7 @@ func (s *Stage) doOne(command string, id raft.ServerID, args []string) error {
 func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []string) error {
 	switch command {
 	case "crash":
-		delete(s.servers, id)
-		*s.disks[id] = disk{Saved: s.disks[id].Saved}
-		return nil
+		return s.crash(id, r, args)
 	case "hold":
 		s.disks[id].held = true
 		return nil
@@ -110,11 +106,13 @@ func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []
 	case "tick":
 		return s.tick(id, r, args)
 	case "persist":
-		s.disks[id].held = false
+		if err := s.persistSome(id, args); err != nil {
+			return err
+		}
 	case "perform":
 		s.disks[id].gathering = false
 	case "heartbeat":
-		for range heartbeatTicks {
+		for range s.config.HeartbeatTicks {
 			r.Tick()
 		}
 	case "propose":
@@ -125,6 +123,8 @@ func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []
 	case "read":
 		s.readID++
 		s.answer(id, r.ReadIndex(s.readID))
+	case "told":
+		r.SnapshotDone(raft.ServerID(strings.Join(args, "")))
 	case "suspect":
 		r.Suspect(raft.ServerID(strings.Join(args, "")))
 	case "transfer":
@@ -147,17 +147,29 @@ func (s *Stage) cluster(args []string) error {
 	if len(args) == 0 {
 		return errors.New("which servers?")
 	}
-	if n, is := strings.CutPrefix(args[len(args)-1], "append="); is {
-		entries, err := strconv.Atoi(n)
-		if err != nil {
+	s.config = newConfig()
+	var founders []raft.ServerID
+	var seeds []string
+	for _, arg := range args {
+		key, value, isOption := strings.Cut(arg, "=")
+		switch {
+		case key == "seeds":
+			seeds = strings.Split(value, ",")
+		case isOption || arg == "lazy":
+			if err := setOption(&s.config, key, value); err != nil {
+				return err
+			}
+		default:
+			founders = append(founders, raft.ServerID(arg))
+		}
+	}
+	seeds = append(seeds, make([]string, len(founders))...)
+	s.world = newWorld()
+	for i, id := range founders {
+		s.disks[id] = &disk{Saved: raft.Bootstrap(founders...)}
+		if err := s.start(id, seeds[i]); err != nil {
 			return err
 		}
-		s.maxAppend, args = entries, args[:len(args)-1]
-	}
-	s.world = newWorld()
-	for _, id := range serverIDs(args) {
-		s.disks[id] = &disk{Saved: raft.Bootstrap(serverIDs(args)...)}
-		s.start(id)
 	}
 	return nil
 }
@@ -184,8 +196,7 @@ func (s *Stage) replaceDisk(id raft.ServerID, args []string) error {
 		}
 	}
 	s.figure3 = newFigure3() // the scene is set by hand
-	s.start(id)
-	return nil
+	return s.start(id, "")
 }
 
 func (s *Stage) tick(id raft.ServerID, r *raft.Raft, args []string) error {
@@ -209,8 +220,18 @@ func (s *Stage) compact(id raft.ServerID, r *raft.Raft, args []string) error {
 	if _, err := fmt.Sscanf(strings.Join(args, " "), "upto %d keep %d", &upto, &keep); err != nil {
 		return err
 	}
-	meta := raft.SnapshotMeta{LastIncludedIndex: upto, Config: r.Status().Snapshot.Config}
-	for _, e := range s.disks[id].log {
+	if meta, isNewer := s.snapshot(id, r, upto); isNewer {
+		r.Compact(meta, keep, math.MaxInt)
+	}
+	s.perform(id)
+	return nil
+}
+
+// snapshot puts one of a server's state on its disk, unless a newer one came first.
+func (s *Stage) snapshot(id raft.ServerID, r *raft.Raft, upto raft.Index) (meta raft.SnapshotMeta, isNewer bool) {
+	d := s.disks[id]
+	meta = raft.SnapshotMeta{LastIncludedIndex: upto, Config: r.Status().Snapshot.Config}
+	for _, e := range d.log {
 		if e.Index == upto {
 			meta.LastIncludedTerm = e.Term
 		}
@@ -218,10 +239,10 @@ func (s *Stage) compact(id raft.ServerID, r *raft.Raft, args []string) error {
 			meta.Config = *e.Config
 		}
 	}
-	s.disks[id].Snapshot = meta
-	r.Compact(meta, keep, math.MaxInt)
-	s.perform(id)
-	return nil
+	if isNewer = upto > d.Snapshot.LastIncludedIndex; isNewer {
+		d.Snapshot = meta
+	}
+	return meta, isNewer
 }
 
 func serverIDs(words []string) (ids []raft.ServerID) {

@@ -19,18 +19,22 @@ func kind(m raft.Message) string { return strings.TrimPrefix(fmt.Sprintf("%T", m
 
 // Filter picks messages. An empty field picks all.
 type Filter struct {
-	Count int // at most so many
-	kinds []string
-	links []string // S1->S2
-	among []raft.ServerID
+	Count   int   // at most so many
+	Numbers []int // as Letter has them
+	kinds   []string
+	links   []string // S1->S2
+	among   []raft.ServerID
+	untold  bool // a snapshot's sender does not hear yet that its way has ended
 }
 
 // ParseFilter reads what stands behind deliver, drop or duplicate. An error says
 // which word means nothing.
 func ParseFilter(args []string) (f Filter, err error) {
 	for i, arg := range args {
-		n, notNumber := strconv.Atoi(arg)
+		n, notNumber := strconv.Atoi(strings.TrimPrefix(arg, "#"))
 		switch {
+		case notNumber == nil && arg[0] == '#':
+			f.Numbers = append(f.Numbers, n)
 		case notNumber == nil:
 			f.Count = n
 		case strings.Contains(arg, "->"):
@@ -38,6 +42,8 @@ func ParseFilter(args []string) (f Filter, err error) {
 		case arg == "among":
 			f.among = serverIDs(args[i+1:])
 			return f, nil
+		case arg == "untold":
+			f.untold = true
 		case slices.Contains(messageKinds, arg):
 			f.kinds = append(f.kinds, arg)
 		default:
@@ -54,19 +60,23 @@ func (f Filter) Picks(m raft.Message) bool {
 		(f.among == nil || slices.Contains(f.among, m.From) && slices.Contains(f.among, m.To))
 }
 
+func (f Filter) picks(l Letter) bool {
+	return (len(f.Numbers) == 0 || slices.Contains(f.Numbers, l.Number)) && f.Picks(l.Message)
+}
+
 // move delivers, drops or duplicates the messages that f picks. Delivery goes
 // on with the messages that it causes, the others stay where they are.
 func (s *Stage) move(how string, f Filter) error {
 	if how == "duplicate" {
 		for _, m := range s.net {
-			if f.Picks(m.Message) {
+			if f.picks(m) {
 				s.send([]raft.Message{m.Message})
 			}
 		}
 		return nil
 	}
 	for n := 0; f.Count == 0 || n < f.Count; n++ {
-		i := slices.IndexFunc(s.net, func(l Letter) bool { return f.Picks(l.Message) })
+		i := slices.IndexFunc(s.net, f.picks)
 		if i < 0 {
 			return nil
 		}
@@ -76,7 +86,7 @@ func (s *Stage) move(how string, f Filter) error {
 			s.deliver(m.Message)
 		}
 		// A snapshot's transport tells the sender how it ended.
-		if sender := s.servers[m.From]; kind(m.Message) == "InstallSnapshot" && sender != nil {
+		if sender := s.servers[m.From]; kind(m.Message) == "InstallSnapshot" && sender != nil && !f.untold {
 			sender.SnapshotDone(m.To)
 			s.perform(m.From)
 		}

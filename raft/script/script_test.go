@@ -22,15 +22,25 @@ func TestAScriptIsReadInBlocks(t *testing.T) {
 func TestAMistakeIsNamed(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
-		"dance S1":          "no such command",
-		"tick S9":           "there is no server S9",
-		"tick":              "which server?",
-		"tick S1 soon":      "how many ticks are soon?",
-		"deliver Greetings": "no such kind of message: Greetings",
-		"elect S1 S2":       "a follower is elected with others",
-		"rewind":            "nothing is marked",
-		"cluster":           "which servers?",
-		"disk S1 size=3":    "what is size?",
+		"dance S1":               "no such command",
+		"tick S9":                "there is no server S9",
+		"tick":                   "which server?",
+		"tick S1 soon":           "how many ticks are soon?",
+		"deliver Greetings":      "no such kind of message: Greetings",
+		"elect S1 S2":            "a follower is elected with others",
+		"rewind":                 "nothing is marked",
+		"cluster":                "which servers?",
+		"disk S1 size=3":         "what is size?",
+		"cluster S1 size=3":      "what is size?",
+		"cluster S1 append=few":  "few is no limit",
+		"cluster S1 inflight=3,": "3, is no limit",
+		"cluster S1 heartbeat=0": "a heartbeat is every tick or later, not every 0",
+		"restart S1 seed=x":      "x is no seed",
+		"server S4 seed=-1":      "-1 is no seed",
+		"persist S1 some":        "how many batches are some?",
+		"crash S1 written":       "how many are written?",
+		"crash S1 written some":  "how many are written some?",
+		"crash S1 lost 1":        "what is lost?",
 	} {
 		s := New(nil)
 		if err := s.Do("cluster S1 S2"); err != nil {

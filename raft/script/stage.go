@@ -1,6 +1,7 @@
 package script
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -9,19 +10,16 @@ import (
 	"kvorum/raft"
 )
 
-// Times of all servers, in ticks.
-const (
-	electionTicks  = 10
-	heartbeatTicks = 2
-)
+// electionTicks is the minimum election timeout of all servers.
+const electionTicks = 10
 
 // Stage is where scripts are played: servers, their disks, and a network whose
 // messages wait in the order in which they were sent.
 type Stage struct {
 	world
-	marked    *world
-	maxAppend int
-	step      func() // is called after each thing that happens
+	marked *world
+	config raft.Config // of all servers, but for their ID and Seed
+	step   func()      // is called after each thing that happens
 
 	reasons, messages bool // what to show
 	out               strings.Builder
@@ -64,16 +62,20 @@ func New(step func()) *Stage {
 	if step == nil {
 		step = func() {}
 	}
-	return &Stage{step: step, reasons: true, messages: true, world: newWorld()}
+	return &Stage{step: step, reasons: true, messages: true, world: newWorld(), config: newConfig()}
 }
 
 // Copy returns a stage like this one, to try out what a command does: nothing was
 // said there yet.
 func (s *Stage) Copy(step func()) *Stage {
 	c := New(step)
-	c.world, c.marked, c.maxAppend = *s.world.copy(), s.marked, s.maxAppend
+	c.world, c.marked, c.config = *s.world.copy(), s.marked, s.config
 	c.reasons, c.messages = s.reasons, s.messages
 	return c
+}
+
+func newConfig() raft.Config {
+	return raft.Config{ElectionTicks: electionTicks, HeartbeatTicks: 2, MaxInflight: raft.Limit{Entries: 100}, Trace: true}
 }
 
 func newWorld() world {
@@ -96,14 +98,19 @@ func (s *Stage) answer(id raft.ServerID, err error) {
 	}
 }
 
-func (s *Stage) start(id raft.ServerID) {
-	seed, _ := strconv.Atoi(strings.Trim(string(id), "S"))
+// start starts a server from its disk. Unless it is given a seed it draws its
+// election timeouts by its number.
+func (s *Stage) start(id raft.ServerID, seed string) error {
+	config := s.config
+	config.ID = id
+	var err error
+	if config.Seed, err = strconv.ParseUint(cmp.Or(seed, strings.Trim(string(id), "S")), 10, 64); err != nil && seed != "" {
+		return fmt.Errorf("%s is no seed", seed)
+	}
 	d := s.disks[id]
 	d.log, d.votes, d.applied = slices.Clone(d.Entries), nil, nil
-	s.servers[id] = raft.New(raft.Config{
-		ID: id, ElectionTicks: electionTicks, HeartbeatTicks: heartbeatTicks, MaxAppend: raft.Limit{Entries: s.maxAppend},
-		MaxInflight: raft.Limit{Entries: 100}, Seed: uint64(seed), Trace: true,
-	}, raft.Saved{HardState: d.HardState, Snapshot: d.Snapshot, Entries: slices.Clone(d.Entries)})
+	s.servers[id] = raft.New(config, raft.Saved{HardState: d.HardState, Snapshot: d.Snapshot, Entries: slices.Clone(d.Entries)})
+	return nil
 }
 
 // perform carries out what a server asks for, until it asks for nothing.
@@ -129,13 +136,21 @@ func (s *Stage) perform(id raft.ServerID) {
 		if fx.Empty() && (d.held || len(d.writes) == 0) {
 			return
 		}
-		for !d.held && len(d.writes) > 0 {
-			p := d.writes[0]
-			d.writes = d.writes[1:]
-			d.save(p)
-			r.Persisted(p.Seq)
-			s.send(p.Messages)
+		if !d.held {
+			s.persist(id, len(d.writes))
 		}
+	}
+}
+
+// persist lets a disk finish its first n batches, and tells the server.
+func (s *Stage) persist(id raft.ServerID, n int) {
+	d := s.disks[id]
+	for range n {
+		p := d.writes[0]
+		d.writes = d.writes[1:]
+		d.save(p)
+		s.servers[id].Persisted(p.Seq)
+		s.send(p.Messages)
 	}
 }
 

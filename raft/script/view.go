@@ -56,6 +56,18 @@ func (d *disk) votesOf(st raft.Status) []raft.ServerID {
 	return votes
 }
 
+// Disks returns what the disk of a server holds, and then what it would hold with the
+// first of the batches that it has not finished, with the first two, and so on.
+func (s *Stage) Disks(id raft.ServerID) []raft.Saved {
+	d := disk{Saved: s.disks[id].Saved}
+	all := []raft.Saved{d.Saved}
+	for _, p := range s.disks[id].writes {
+		d.save(p)
+		all = append(all, d.Saved)
+	}
+	return all
+}
+
 // Letters returns the messages that wait to be delivered, in the order in which
 // they were sent.
 func (s *Stage) Letters() []Letter { return slices.Clone(s.net) }
