@@ -1,5 +1,5 @@
 // The dialogs: what to play, which rule to break, what to take away, keys and signs.
-import { el, write } from "./common/dom.mjs";
+import { el, set, write } from "./common/dom.mjs";
 import { SIGNS as MESSAGES, drawSign } from "./messages.mjs";
 import { SIGNS as CELLS, sample } from "./logs.mjs";
 import { SIGNS as SERVERS } from "./server.mjs";
@@ -43,9 +43,10 @@ export function fillRules(mutations, breakRule) {
     const word = filter.value.trim().toLowerCase();
     list.replaceChildren(...mutations.filter((m) => `${m.name} ${m.rule} ${m.violates} ${m.precedent}`.toLowerCase().includes(word)).map((m) =>
       el("li", {}, el("button", { "data-mutation": m.name, onclick: () => { dialog("break").close(); breakRule(m); } },
-        el("b", {}, m.name.replaceAll("-", " ")), el("span", {}, m.rule), el("small", {}, [m.precedent, !m.ready && "built on demand"].filter(Boolean).join("; "))))));
+        el("b", {}, m.name.replaceAll("-", " ")), el("span", {}, m.rule), m.precedent && el("small", {}, m.precedent)))));
   };
   filter.addEventListener("input", show);
+  set(document.getElementById("building"), "hidden", mutations.every((m) => m.ready));
   show();
 }
 

@@ -60,7 +60,7 @@ function redraw(element, shown, make) {
 function columnsOf(frames, fits) {
   const last = Math.max(1, ...frames.flatMap((f) => f.servers.filter((s) => s.process !== "gone").map((s) => s.last.index)));
   const named = Math.min(...frames.map((f) => Number(/\bentry (\d+)\b/.exec(f.violation?.text)?.[1] ?? Infinity)));
-  const end = Math.max(last + 1, Math.min(fits, 8)); // room for the entry to come
+  const end = Math.max(last + 1, fits); // room for the entries to come
   const lo = Math.max(1, Math.min(end - fits + 1, named - 1)), hi = Math.min(end, lo + fits - 1);
   return Array.from({ length: hi - lo + 1 }, (_, i) => lo + i);
 }
@@ -69,7 +69,7 @@ function labelOf(s) {
   const role = s.process === "up" ? s.role : s.process;
   return el("th", { scope: "row", "data-term": termColour(s.term) },
     el("span", { class: "who" }, s.id), el("span", { class: "chip", title: `${s.id} is in term ${s.term}` }, s.term),
-    el("span", { class: "as" }, role === "follower" ? "" : role));
+    el("span", { class: "as" }, role));
 }
 
 function cells(s, indexes, peer, leader) {

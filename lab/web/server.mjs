@@ -1,6 +1,6 @@
 // One server on the stage. The colour is its term, the form its role: a follower
 // is pale, a candidate's edge is dashed, a leader is full and wears a ring. The arc
-// around it is its timer, running out.
+// around it is its timer, running out. Its vote is the one it gave in its term.
 import { svg, set, write } from "./common/dom.mjs";
 import { termColour } from "./common/terms.mjs";
 
@@ -10,8 +10,9 @@ export function makeServer(server, chosen) {
     svg("circle", { class: "groove" }),
     svg("circle", { class: "timer", pathLength: 100 }),
     svg("circle", { class: "disc" }),
-    svg("text", { class: "name", dy: "-0.05em" }, server.id),
-    svg("text", { class: "term", dy: "1.2em" }),
+    svg("text", { class: "name", y: -9 }, server.id),
+    svg("text", { class: "term", y: 6 }),
+    svg("text", { class: "vote", y: 20 }),
     svg("text", { class: "role" }),
     svg("text", { class: "note" }));
   group.addEventListener("click", () => chosen(server.id, group));
@@ -26,7 +27,7 @@ export function makeServer(server, chosen) {
 }
 
 export function updateServer(group, server, frame, radius, place) {
-  const [target, groove, timer, disc, , term, role, note] = group.children;
+  const [target, groove, timer, disc, , term, vote, role, note] = group.children;
   set(group, "data-term", termColour(server.term));
   set(group, "data-role", server.role || "none");
   set(group, "data-process", server.process);
@@ -35,6 +36,7 @@ export function updateServer(group, server, frame, radius, place) {
   const left = server.process === "down" || !server.timer.of ? 0 : (100 * server.timer.left) / server.timer.of;
   set(timer, "stroke-dasharray", `${left.toFixed(1)} 100`);
   write(term, server.process === "down" ? "down" : `term ${server.term}`);
+  write(vote, server.process === "down" ? "" : server.vote ? `vote ${server.vote}` : "no vote");
   const outward = Math.sin(place.angle) < -0.2 ? -1 : 1; // above the upper ones, below the others
   set(role, "y", outward * (radius + 22) + 4);
   write(role, roleOf(server));
@@ -62,7 +64,7 @@ function noteOf(server, frame) {
 
 function inWords(s) {
   const role = s.process === "up" ? s.role : s.process;
-  return `${s.id}: ${role}, term ${s.term}, log up to ${s.last.index}, committed up to ${s.commit}`;
+  return `${s.id}: ${role}, term ${s.term}, ${s.vote ? `voted for ${s.vote}` : "no vote"}, log up to ${s.last.index}, committed up to ${s.commit}`;
 }
 
 // SIGNS explains what a server looks like: [draw, words].

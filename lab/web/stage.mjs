@@ -16,6 +16,7 @@ export class Stage {
   #mesh = svg("g", { class: "mesh" }); #links = svg("g", { class: "links" });
   #messages = svg("g", { class: "messages" }); #servers = svg("g", { class: "servers" });
   #flights = new Map(); // by number: {message, element, at: from 0 to 1, leaves: when it was gone, lost}
+  #queues = new Map(); // by link: how many messages are on it
 
   // on: {server(id, element), message(number, element), hover(message or null, element), split(groups)}
   constructor(root, on) {
@@ -43,7 +44,9 @@ export class Stage {
   // follow begins and ends the flights of messages.
   #follow(frame) {
     const here = new Set();
+    this.#queues.clear();
     for (const m of frame.messages) {
+      this.#queues.set(linkOf(m), (this.#queues.get(linkOf(m)) ?? 0) + 1);
       here.add(m.number);
       const flight = this.#flights.get(m.number);
       if (flight && !flight.leaves) flight.message = m;
@@ -53,6 +56,7 @@ export class Stage {
     for (const [number, flight] of this.#flights) {
       if (here.has(number) || flight.leaves) continue;
       flight.leaves = performance.now();
+      set(flight.element, "data-gone", true);
       const early = flight.message.due > flight.message.sent && flight.message.due > frame.time + 0.001;
       flight.lost = dropping || (early && flight.message.sent <= frame.time);
       set(flight.element, "data-lost", flight.lost);
@@ -63,7 +67,7 @@ export class Stage {
   #begin(m) {
     this.#flights.get(m.number)?.element.remove();
     const element = svg("g", { class: "message", tabindex: -1, role: "button", "data-number": m.number, "aria-label": m.text },
-      svg("circle", { r: 18, class: "target" }), drawSign(m));
+      svg("circle", { r: 14, class: "target" }), drawSign(m));
     element.addEventListener("click", () => this.on.message(m.number, element));
     element.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;
@@ -81,7 +85,7 @@ export class Stage {
   // draw moves the messages to where they are at the time now, in milliseconds of
   // the run; passed is how many of ours have gone by since the last time.
   draw(now, passed) {
-    const queues = new Map(); // how many wait on a link
+    const queues = new Map(); // how many that wait on a link are before this one
     for (const [number, flight] of this.#flights) {
       const { message: m, element } = flight;
       if (flight.leaves) {
@@ -103,18 +107,22 @@ export class Stage {
   #progress(flight, now, passed, queues) {
     const m = flight.message;
     if (m.due > m.sent) return Math.max(0, Math.min(1, (now - m.sent) / (m.due - m.sent)));
-    const link = `${m.from}>${m.to}`;
+    const link = linkOf(m), all = this.#queues.get(link) ?? 1;
     const before = queues.get(link) ?? 0; // a script's messages wait in a row
     queues.set(link, before + 1);
-    const goal = Math.max(0.12, 0.6 - 0.16 * before);
+    const a = this.#places.get(m.from), b = this.#places.get(m.to);
+    const room = a && b ? Math.hypot(b.x - a.x, b.y - a.y) - 2 * this.#radius - 20 : 1;
+    const apart = Math.min(30 / room, 0.9 / all);
+    flight.aside = apart * room < 24 ? (before % 2) * 18 : 0;
+    const goal = 0.55 + ((all - 1) / 2 - before) * apart;
     return flight.at + (goal - flight.at) * (1 - Math.exp(-passed / 120));
   }
 
-  #move({ message: m, element, at }) {
+  #move({ message: m, element, at, aside = 0 }) {
     const a = this.#places.get(m.from), b = this.#places.get(m.to);
     set(element, "hidden", !a || !b);
     if (!a || !b) return;
-    const { x, y } = along(a, b, this.#radius + 10, at);
+    const { x, y } = along(a, b, this.#radius + 10, at, 9 + aside);
     element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
   }
 
@@ -126,12 +134,11 @@ export class Stage {
     const { clientWidth: width, clientHeight: height } = this.#svg.parentElement;
     const w = Math.max(width, 200), h = Math.max(height, 200);
     set(this.#svg, "viewBox", `0 0 ${w} ${h}`);
-    this.#radius = Math.max(25, Math.min(42, Math.min(w, h) * 0.085 * (servers.length > 5 ? 0.85 : 1)));
-    const ry = h / 2 - this.#radius - 48, rx = Math.min(w / 2 - this.#radius - 34, ry * 1.3);
-    this.#places = new Map(servers.map((s, i) => {
-      const angle = ((i / servers.length) - 0.25) * 2 * Math.PI + (servers.length === 2 ? -Math.PI / 2 : 0);
-      return [s.id, { x: w / 2 + rx * Math.cos(angle), y: h / 2 + ry * Math.sin(angle), angle }];
-    }));
+    this.#radius = Math.max(30, Math.min(44, Math.min(w, h) * (servers.length > 5 ? 0.08 : 0.1)));
+    const angles = servers.map((_, i) => ((i / servers.length) - (servers.length === 2 ? 0.5 : 0.25)) * 2 * Math.PI);
+    const ry = h / 2 - this.#radius - 44, rx = Math.min(w / 2 - this.#radius - 30, ry * 1.6);
+    const xs = fill(angles.map(Math.cos), w / 2, rx), ys = fill(angles.map(Math.sin), h / 2, ry);
+    this.#places = new Map(servers.map((s, i) => [s.id, { x: xs[i], y: ys[i], angle: angles[i] }]));
   }
 
   #line(line, from, to) {
@@ -156,12 +163,20 @@ function makeLink(link) {
   return svg("g", { class: "link", "aria-label": words }, svg("line"), svg("text", { dy: "0.35em" }));
 }
 
+// fill spreads values over all that lies within reach of the middle.
+function fill(values, middle, reach) {
+  const lo = Math.min(...values), hi = Math.max(...values);
+  return values.map((v) => (hi - lo < 0.01 ? middle : middle + ((2 * v - lo - hi) / (hi - lo)) * reach));
+}
+
+function linkOf(message) { return `${message.from}>${message.to}`; }
+
 // along is a point between a and b, at from 0 to 1, to the right of the way, so
 // that those who meet do not cover each other.
-function along(a, b, margin, at) {
+function along(a, b, margin, at, aside = 9) {
   const dx = b.x - a.x, dy = b.y - a.y, length = Math.hypot(dx, dy) || 1;
   const d = margin + at * (length - 2 * margin);
-  return { x: a.x + (dx * d - dy * 9) / length, y: a.y + (dy * d + dx * 9) / length };
+  return { x: a.x + (dx * d - dy * aside) / length, y: a.y + (dy * d + dx * aside) / length };
 }
 
 function pairs(servers) {
