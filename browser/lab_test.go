@@ -20,7 +20,7 @@ const (
 )
 
 // openLab shows the run that the link says, once the page is ready.
-func openLab(t *testing.T, link string, how look) *page {
+func openLab(t testing.TB, link string, how look) *page {
 	t.Helper()
 	at := serveLab(t)
 	at.Fragment = link

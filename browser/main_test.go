@@ -43,7 +43,7 @@ func program(name string) string { return filepath.Join(binaries, name) }
 var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/\S*`)
 
 // serveLab starts `raftlab serve`, and returns its address. It ends with the test.
-func serveLab(t *testing.T) *url.URL {
+func serveLab(t testing.TB) *url.URL {
 	t.Helper()
 	chromium(t) // without which there is nothing to serve
 	serve := exec.Command(program("raftlab"), "serve", "--addr", "127.0.0.1:0")

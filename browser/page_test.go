@@ -23,7 +23,7 @@ const patience = 60 * time.Second
 
 // page is a tab of a browser, in a profile of its own.
 type page struct {
-	t   *testing.T
+	t   testing.TB
 	ctx context.Context
 
 	// complaints is what the console said. The browser's goroutine writes it
@@ -44,7 +44,7 @@ var desk = look{width: 1440, height: 900}
 
 // open shows the page at url. When the test ends the page is closed, and must
 // not have complained: no error, no exception, nothing refused by its policy.
-func open(t *testing.T, url string, how look) *page {
+func open(t testing.TB, url string, how look) *page {
 	t.Helper()
 	p := &page{t: t}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.DisableGPU,
@@ -78,7 +78,7 @@ func call[P, R any](ctx context.Context, command cdp.Command[P, R], params P) er
 }
 
 // chromium returns the path of the browser, and skips the test if there is none.
-func chromium(t *testing.T) string {
+func chromium(t testing.TB) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
 		if path, err := exec.LookPath(name); err == nil {
@@ -145,7 +145,7 @@ func (p *page) until(expression string) {
 	p.t.Helper()
 	err := chromedp.Do(p.ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(patience)))
 	if err != nil {
-		p.t.Fatalf("waited for %s: %v; the console says %q, the page:\n%.3000s", expression, err, p.complaints, p.text("body"))
+		p.t.Fatalf("waited for %s: %v; the console says %q, the page:\n%.600s", expression, err, p.complaints, p.text("body"))
 	}
 }
 
@@ -167,7 +167,11 @@ func (p *page) text(selector string) string {
 // click clicks what the selector finds, as a mouse would: it must be seen.
 func (p *page) click(selector string) {
 	p.t.Helper()
-	p.do(chromedp.Click(chromedp.CSS(selector)))
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
+		p.t.Fatalf("click %s: %v", selector, err)
+	}
 }
 
 // keys types, each name as in package kb or a letter.
