@@ -90,7 +90,7 @@ func (s *Stage) move(how string, f Filter) error {
 			sender.SnapshotDone(m.To)
 			s.perform(m.From)
 		}
-		if n > 1000 {
+		if how == "deliver" && n > 1000 {
 			return errors.New("the servers do not stop talking")
 		}
 		s.step()

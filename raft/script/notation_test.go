@@ -166,3 +166,14 @@ func TestASenderIsToldOfItsSnapshotLater(t *testing.T) {
 		}
 	}
 }
+
+func TestAsManyMessagesAreDroppedAsThereAre(t *testing.T) {
+	t.Parallel()
+	s, _ := performed(t, "cluster S1 S2 S3", "show nothing", "elect S1 with S2 S3", "deliver")
+	for range 1100 {
+		s.send([]raft.Message{{From: "S1", To: "S2", Body: raft.TimeoutNow{}}})
+	}
+	if err := s.Do("drop"); err != nil || len(s.Letters()) != 0 {
+		t.Errorf("%v; %d are left", err, len(s.Letters()))
+	}
+}

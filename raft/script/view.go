@@ -56,6 +56,15 @@ func (d *disk) votesOf(st raft.Status) []raft.ServerID {
 	return votes
 }
 
+// Status returns what a server that runs says of itself.
+func (s *Stage) Status(id raft.ServerID) (st raft.Status, runs bool) {
+	r := s.servers[id]
+	if r == nil {
+		return st, false
+	}
+	return r.Status(), true
+}
+
 // Disks returns what the disk of a server holds, and then what it would hold with the
 // first of the batches that it has not finished, with the first two, and so on.
 func (s *Stage) Disks(id raft.ServerID) []raft.Saved {

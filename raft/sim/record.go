@@ -19,6 +19,7 @@ type Input struct {
 	Saved    *raft.Saved         // and with this from its disk
 	Message  *raft.Message       // Stepped, Lost, Repeated
 	Number   uint64              // ReadAsked: the read's. Drained: the batch's that is to be saved, 0: none. Written, Persisted: the last batch's
+	Quiet    bool                // Drained: there was nothing to do
 	Command  []byte              // Proposed
 	Other    raft.ServerID       // Suspected; TransferAsked, SnapshotEnded: to whom
 	Members  *raft.Configuration // ConfigAsked
@@ -112,7 +113,7 @@ func (r *consensus) Suspect(id raft.ServerID) {
 
 func (r *consensus) Effects() raft.Effects {
 	fx := r.Raft.Effects()
-	r.took(Input{Kind: Drained, Number: fx.Persist.Seq})
+	r.took(Input{Kind: Drained, Number: fx.Persist.Seq, Quiet: fx.Empty()})
 	return fx
 }
 

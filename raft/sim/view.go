@@ -96,6 +96,13 @@ func (w *World) viewDisk(s *server, v *View) {
 	v.Log = entries(d.log, v.Status.FirstIndex)
 }
 
+// Disk returns what is durable on the disk of a server, whether or not its process
+// knows.
+func (w *World) Disk(id raft.ServerID) raft.Saved {
+	d := &w.c.server(id).disk.durable
+	return raft.Saved{HardState: d.hard, Snapshot: d.snapshot, Entries: entries(d.log, d.discard+1)}
+}
+
 func entries(log []slot, first raft.Index) []raft.Entry {
 	var all []raft.Entry
 	for i := int(first); i < len(log); i++ {
