@@ -60,7 +60,7 @@ func (e *Engine) call(text string) (any, error) {
 	}
 	switch q.Call {
 	case "hello":
-		return map[string]any{"mutation": e.Mutation, "commands": Commands(), "scenarios": Scenarios()}, nil
+		return map[string]any{"mutation": e.Mutation, "commands": Commands(), "notation": Notation(), "scenarios": Scenarios()}, nil
 	case "open":
 		return e.open(q)
 	}

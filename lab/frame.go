@@ -60,7 +60,7 @@ type Server struct {
 	Peers    []Peer   `json:"peers"`    // of a leader
 	Target   string   `json:"target"`   // to whom it hands over leadership; empty: to nobody
 	Reads    int      `json:"reads"`    // that were asked here and wait for their answer
-	State    []KeyVal `json:"state"`    // of its state machine, the first keys in order
+	State    []KeyVal `json:"state"`    // of its state machine, the first keys in order; of a script's, the last words
 	Keys     int      `json:"keys"`     // how many there are
 	Sessions int      `json:"sessions"` // how many are open
 	Hash     string   `json:"hash"`     // of the whole state, sessions included
@@ -106,7 +106,9 @@ type Peer struct {
 	Silent int    `json:"silent"` // ticks since it last answered
 }
 
-// KeyVal is a key with what it holds.
+// KeyVal is a key with what it holds. In a script, whose state machine only remembers
+// what it applies, it is the index of an entry with its word, in their order; or 1–4
+// with the words: in the snapshot.
 type KeyVal struct {
 	Key      string `json:"key"`
 	Value    string `json:"value"`
@@ -199,5 +201,6 @@ type Caption struct {
 	Text    string   `json:"text"`    // the comment of the block
 	Lines   []string `json:"lines"`   // the commands of the block
 	Line    int      `json:"line"`    // the one that is played, from 0; -1: none yet
+	Left    bool     `json:"left"`    // whoever plays it has done something: from then on it is told no further
 	Printed string   `json:"printed"` // by the block so far, as the script's file says
 }

@@ -123,8 +123,13 @@ func (p *Player) isDue() bool {
 // Do does what a line says, now. What was to be done later is forgotten, with all
 // that came of it. It answers what there is to say.
 func (p *Player) Do(line string) (answer string, err error) {
-	if answer, is := help(line); is {
-		return answer, nil
+	c, args, err := find(p.scene.commands(), line)
+	if err != nil {
+		return "", err
+	}
+	if c.ask != nil {
+		answer, err = c.ask(p, args)
+		return answer, c.explain(err)
 	}
 	if err := p.play(p.at, 0); err != nil {
 		return "", err

@@ -28,11 +28,8 @@ type Action struct {
 
 // check says what is wrong with a run.
 func (r Run) check() error {
-	switch {
-	case r.Servers < 0 || r.Servers > 7:
+	if r.Servers < 0 || r.Servers > 7 {
 		return fmt.Errorf("%d servers: from 1 to 7 can be played", r.Servers)
-	case r.Scenario != "" && len(r.Do) > 0:
-		return errors.New("nothing can be done in a script")
 	}
 	at := 0
 	for _, a := range r.Do {

@@ -14,8 +14,8 @@ type scene interface {
 	digest() uint64
 	violation() *Violation
 	do(line string) (answer string, err error)
-	words(place string) []string // what may stand at a place of a command, see command.go
-	frame(w window) Frame        // as far as the scene knows
+	commands() []Command  // that do takes, and others
+	frame(w window) Frame // as far as the scene knows
 	close()
 }
 

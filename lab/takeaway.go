@@ -84,11 +84,7 @@ func (p *Player) Script() (text, why string) {
 	if p.run.Scenario == "" {
 		return "", inTheWay(p.run) + ": copy it as a Go test"
 	}
-	text, err := readScenario(p.run.Scenario)
-	if err != nil {
-		return "", err.Error()
-	}
-	return text, ""
+	return storyText(p.run)
 }
 
 // inTheWay says what of a run of the simulator a script cannot say.
