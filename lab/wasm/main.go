@@ -5,6 +5,7 @@
 package main
 
 import (
+	"runtime/debug"
 	"syscall/js"
 
 	"kvorum/lab"
@@ -14,6 +15,7 @@ import (
 var mutation string
 
 func main() {
+	debug.SetGCPercent(400) // the heap is a few megabytes, and collecting a third of the time
 	engine := &lab.Engine{Mutation: mutation}
 	js.Global().Set("kvorum", js.FuncOf(func(_ js.Value, args []js.Value) any {
 		if len(args) != 1 || args[0].Type() != js.TypeString {
