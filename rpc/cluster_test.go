@@ -120,6 +120,13 @@ func (c *testNetwork) follower() *testServer {
 
 func startServer(t testing.TB, name string, disk *wal.MemFS, listenAddr string, prepare func(*wal.Store) error) *testServer {
 	t.Helper()
+	return startServerWith(t, name, disk, listenAddr, prepare, func(s *kv.Store) node.StateMachine { return s })
+}
+
+// startServerWith starts a server whose node drives what machine makes of the store.
+func startServerWith(t testing.TB, name string, disk *wal.MemFS, listenAddr string, prepare func(*wal.Store) error,
+	machine func(*kv.Store) node.StateMachine) *testServer {
+	t.Helper()
 	storage, err := wal.Open(disk, "data", wal.Options{Name: name, Incarnation: testIncarnate})
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +141,7 @@ func startServer(t testing.TB, name string, disk *wal.MemFS, listenAddr string, 
 		t.Fatal(err)
 	}
 	s := &testServer{name: name, id: node.NewID(name, testIncarnate), addr: listener.Addr().String(), disk: disk}
-	s.Server = assemble(storage, s.id, s.addr)
+	s.Server = assemble(storage, s.id, s.addr, machine)
 	s.Begin()
 	s.run(t, storage, listener)
 	conn, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -146,7 +153,7 @@ func startServer(t testing.TB, name string, disk *wal.MemFS, listenAddr string, 
 	return s
 }
 
-func assemble(storage *wal.Store, id raft.ServerID, addr string) *Server {
+func assemble(storage *wal.Store, id raft.ServerID, addr string, machine func(*kv.Store) node.StateMachine) *Server {
 	log := slog.New(slog.DiscardHandler)
 	store := kv.New()
 	peers := NewPeers(PeersConfig{
@@ -167,7 +174,7 @@ func assemble(storage *wal.Store, id raft.ServerID, addr string) *Server {
 			MaxUncommitted: raft.Limit{Entries: 10000, Bytes: 64 << 20},
 		},
 		TickInterval: testTick, SnapshotTail: 10,
-		Storage: storage, Transport: peers, StateMachine: store, Logger: log,
+		Storage: storage, Transport: peers, StateMachine: machine(store), Logger: log,
 	})
 	return NewServer(Config{Node: n, Store: store, Peers: peers, MaxValueBytes: testMaxValue,
 		TickInterval: testTick, ElectionTicks: testElection, Version: "test", Log: log})

@@ -22,7 +22,7 @@ var (
 )
 
 const (
-	readinessInterval = 100 * time.Millisecond
+	readinessInterval = 100 * time.Millisecond // of a server that is not ready
 	// barrierPatience is how long a check of readiness waits for a leader.
 	barrierPatience = time.Second
 	clockInterval   = 10 * time.Second
@@ -55,40 +55,47 @@ func (s *Server) setReady(err error) {
 	}
 }
 
-// watchReadiness keeps Ready and the health service true until ctx ends. A
-// linearizable read that succeeds shows that this server has caught up with
-// the leader; it need not be shown again before that changes.
+// watchReadiness keeps Ready and the health service true until ctx ends. A server that
+// is ready stays so until the node has news; one that is not is looked at again soon.
 func (s *Server) watchReadiness(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 		return
 	case <-s.begun:
 	}
-	var shown node.Leadership
-	ticker := time.NewTicker(readinessInterval)
-	defer ticker.Stop()
-	for {
+	for ready, shown := false, (node.Leadership{}); ; {
+		now := s.node.Leadership()
+		if !ready || now != shown || s.node.DiskStuck() > 0 {
+			err := s.whyNotReady(ctx, now)
+			s.setReady(err)
+			ready, shown = err == nil, now
+		}
+		var again <-chan time.Time // nil is never ready: there is no need
+		if !ready {
+			again = time.After(readinessInterval)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
-		}
-		now, stuck := s.node.Leadership(), s.node.DiskStuck()
-		switch {
-		case stuck > 0:
-			shown = node.Leadership{}
-			s.setReady(fmt.Errorf("%w for %.1f s: a write of the log is stuck", errDiskStuck, stuck.Seconds()))
-		case now.Leader == raft.None:
-			shown = node.Leadership{}
-			s.setReady(raft.ErrNoLeader)
-		case now == shown:
-		case s.catchUp(ctx) != nil:
-			s.setReady(errNotCaughtYet)
-		default:
-			shown = now
-			s.setReady(nil)
+		case <-s.node.News():
+		case <-again:
 		}
 	}
+}
+
+// whyNotReady returns nil if this server is ready under the given leader. A linearizable
+// read that succeeds shows that it has caught up with that.
+func (s *Server) whyNotReady(ctx context.Context, now node.Leadership) error {
+	if stuck := s.node.DiskStuck(); stuck > 0 {
+		return fmt.Errorf("%w for %.1f s: a write of the log is stuck", errDiskStuck, stuck.Seconds())
+	}
+	if now.Leader == raft.None {
+		return raft.ErrNoLeader
+	}
+	if s.catchUp(ctx) != nil {
+		return errNotCaughtYet
+	}
+	return nil
 }
 
 func (s *Server) catchUp(ctx context.Context) error {

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -14,7 +15,10 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
+	"kvorum/kv"
 	kvorumv1 "kvorum/proto/kvorum/v1"
+	"kvorum/raft"
+	"kvorum/raft/node"
 )
 
 func (s *testServer) dialRaw(t *testing.T) *grpc.ClientConn {
@@ -53,6 +57,33 @@ func TestNewcomerIsNotReady(t *testing.T) {
 	}
 	_, err := s.client.Set(t.Context(), &kvorumv1.SetRequest{Key: "k"})
 	expectReason(t, err, "NO_LEADER", "definite")
+}
+
+// held is a store that applies nothing before open is closed.
+type held struct {
+	*kv.Store
+	open chan struct{}
+}
+
+func (h held) Apply(e raft.Entry) ([]byte, error) {
+	<-h.open
+	return h.Store.Apply(e)
+}
+
+// TestReadinessWaitsForTheLog: a server that has a leader is not ready before it has
+// applied what was committed, however long that takes, and is soon after.
+func TestReadinessWaitsForTheLog(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1)
+	old := c.servers[0]
+	old.set(t, "k", "1")
+	old.stop()
+	open := make(chan struct{})
+	s := startServerWith(t, old.name, old.disk, old.addr, nil, func(store *kv.Store) node.StateMachine { return held{store, open} })
+	eventually(t, "it to have tried", func() bool { return errors.Is(s.Ready(), errNotCaughtYet) })
+	close(open)
+	eventually(t, "it to be ready", func() bool { return s.Ready() == nil })
+	s.expectValue(t, "k", "1", nil)
 }
 
 func TestServicesAreFoundByReflection(t *testing.T) {

@@ -17,8 +17,8 @@ import (
 )
 
 // ticksPerHeartbeat is how finely election timeouts are drawn: in steps of half a
-// heartbeat. That is enough, as no two servers tick at the same moment; and each tick
-// wakes an idle server, which costs it more than what it does then.
+// heartbeat. That is enough, as no two servers tick at the same moment. A leader tells
+// what it has committed at the next tick, if nothing else is to be sent sooner.
 const ticksPerHeartbeat = 2
 
 func (c *config) tick() time.Duration { return c.heartbeatInterval / ticksPerHeartbeat }

@@ -29,7 +29,7 @@ that stops stays a member of the cluster: kvctl remove takes it out.
 
 Every flag may also stand in a variable, KVORUM_RPC_ADDR for --rpc-addr, or in
 the YAML file named by --config; a flag goes before a variable, a variable
-before the file. Raft's clock ticks five times per --heartbeat-interval, and
+before the file. Raft's clock ticks twice per --heartbeat-interval, and
 --election-timeout is rounded up to whole ticks.`,
 		Example: `  kvorum serve --id n1 --data-dir n1 --bootstrap
   kvorum serve --id n2 --data-dir n2 --rpc-addr 127.0.0.1:8410 --serf-addr 127.0.0.1:8411 \

@@ -29,7 +29,7 @@ func (b *inbox) receive(m raft.Message) {
 		b.messages = append(b.messages, m)
 	}
 	b.mu.Unlock()
-	b.remind()
+	notify(b.ready)
 }
 
 // request puts in what run is to call. Nothing bounds them but those who ask: a
@@ -39,12 +39,13 @@ func (b *inbox) request(do func()) {
 	b.mu.Lock()
 	b.requests = append(b.requests, do)
 	b.mu.Unlock()
-	b.remind()
+	notify(b.ready)
 }
 
-func (b *inbox) remind() {
+// notify leaves a reminder in c, where one is enough.
+func notify(c chan<- struct{}) {
 	select {
-	case b.ready <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -46,6 +46,7 @@ type Node struct {
 	jobs       chan snapshotJob
 	snapshots  chan raft.SnapshotMeta // written by snap
 	stopped    chan struct{}          // closed when Run returns
+	news       chan struct{}          // capacity 1, as one reminder is enough
 	leadership atomic.Pointer[Leadership]
 	applied    atomic.Uint64 // the last index that apply has applied
 	installed  atomic.Uint64 // snapshots received from a leader
@@ -56,8 +57,11 @@ type Node struct {
 
 	// Owned by run.
 	raft      *raft.Raft
+	clock     clock
 	now       int                      // ticks since the start
 	led       int                      // the tick at which this server last led
+	calm      int                      // the tick before which no election timeout is over
+	told      raft.Index               // what handed was at the last tick
 	messages  []raft.Message           // taken from the inbox
 	asked     []func()                 // taken from the inbox
 	unsaved   []raft.Persist           // due to save
@@ -90,6 +94,7 @@ func New(cfg Config) *Node {
 		jobs:      make(chan snapshotJob, 1), // one that was asked for waits while another is written
 		snapshots: make(chan raft.SnapshotMeta),
 		stopped:   make(chan struct{}),
+		news:      make(chan struct{}, 1),
 		proposals: map[raft.Index]*proposal{},
 		nextRead:  rand.Uint64(),
 	}
@@ -142,8 +147,8 @@ func (n *Node) load() (raft.SnapshotMeta, error) {
 }
 
 func (n *Node) run(ctx context.Context) {
-	ticker := time.NewTicker(n.cfg.TickInterval)
-	defer ticker.Stop()
+	n.clock = newClock(n.cfg.TickInterval)
+	defer n.clock.timer.Stop()
 	for {
 		// A nil channel is never ready: nothing is offered when nothing is due.
 		var saves chan<- []raft.Persist
@@ -163,8 +168,7 @@ func (n *Node) run(ctx context.Context) {
 		case works <- n.undone:
 			n.undone = nil
 			continue
-		case <-ticker.C:
-			n.tick()
+		case <-n.clock.timer.C:
 		case <-n.inbox.ready:
 			runtime.Gosched() // who is about to ask may do so now
 		case seq := <-n.saved:
@@ -173,11 +177,15 @@ func (n *Node) run(ctx context.Context) {
 		case s := <-n.snapshots:
 			n.raft.Compact(s, n.cfg.SnapshotTail, n.cfg.SnapshotBytes)
 		}
+		for range n.clock.passed() {
+			n.tick()
+		}
 		n.takeInbox()
 		n.startProposals()
 		n.startReads()
 		n.perform(n.raft.Effects())
 		n.observe()
+		n.clock.sleep(n.patience())
 	}
 }
 
@@ -186,6 +194,7 @@ func (n *Node) takeInbox() {
 	n.messages, n.asked = n.inbox.take(n.messages[:0], n.asked[:0])
 	for _, m := range n.messages {
 		n.raft.Step(m)
+		n.listen(m)
 	}
 	for _, do := range n.asked {
 		do()
@@ -196,6 +205,7 @@ func (n *Node) takeInbox() {
 
 func (n *Node) tick() {
 	n.now++
+	n.told = n.handed
 	n.raft.Tick()
 	if role, _, _ := n.raft.Leadership(); role == raft.Leader {
 		n.led = n.now
@@ -212,6 +222,9 @@ func (n *Node) observeDisk() {
 		stuck = time.Duration(s.DiskWait) * n.cfg.TickInterval
 	}
 	before := time.Duration(n.stuck.Swap(int64(stuck)))
+	if (before > 0) != (stuck > 0) {
+		notify(n.news)
+	}
 	switch {
 	case before == 0 && stuck > 0:
 		n.log.Warn("the disk does not answer: until it does this server neither leads nor stands for election", "for", stuck)
@@ -246,6 +259,7 @@ func (n *Node) observe() {
 		return
 	}
 	n.leadership.Store(&now)
+	notify(n.news)
 	if text := describe(before, now); text != "" {
 		n.log.Info(text, "leader", Name(leader), "term", term)
 	}

@@ -162,6 +162,28 @@ func TestStuckDiskEndsLeadership(t *testing.T) {
 	})
 }
 
+// TestAStuckDiskIsNews: when it begins and when it ends, with the leader as before.
+func TestAStuckDiskIsNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 3)
+		c.propose("before")
+		s := c.follower()
+		before := s.Leadership()
+		<-s.News()
+		s.disk.setLatency(time.Hour)
+		c.propose("stuck")
+		<-s.News()
+		if s.DiskStuck() == 0 {
+			t.Error("there is news, and the disk is not stuck")
+		}
+		s.disk.setLatency(0)
+		<-s.News()
+		if s.DiskStuck() != 0 || s.Leadership() != before {
+			t.Errorf("stuck for %v, %+v, want a disk that answers and %+v", s.DiskStuck(), s.Leadership(), before)
+		}
+	})
+}
+
 // TestDiskErrorEndsNode: after a failed fsync nothing is retried (D4).
 func TestDiskErrorEndsNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -473,7 +495,10 @@ type cluster struct {
 	asked   int // ReadIndexRequests sent
 	brought int // AppendEntries sent that bring entries
 
-	snapshotBytes int // Config.SnapshotBytes of what is started next
+	// Of what is started next, as in Config.
+	snapshotBytes int
+	lazyCommit    bool
+	heartbeat     int // ticks
 }
 
 type server struct {
@@ -487,7 +512,18 @@ type server struct {
 }
 
 func newCluster(t *testing.T, n int) *cluster {
-	c := &cluster{t: t, cut: map[raft.ServerID]bool{}, latency: time.Millisecond}
+	c := &cluster{t: t, cut: map[raft.ServerID]bool{}, latency: time.Millisecond, heartbeat: 2}
+	t.Cleanup(func() {
+		for _, s := range c.servers {
+			c.stop(s)
+		}
+	})
+	c.add(n)
+	return c
+}
+
+// add starts the n servers of a cluster.
+func (c *cluster) add(n int) {
 	var ids []raft.ServerID
 	for i := range n {
 		ids = append(ids, NewID(fmt.Sprintf("n%d", i+1), "00"))
@@ -497,12 +533,6 @@ func newCluster(t *testing.T, n int) *cluster {
 		c.servers = append(c.servers, s)
 		c.start(s)
 	}
-	t.Cleanup(func() {
-		for _, s := range c.servers {
-			c.stop(s)
-		}
-	})
-	return c
 }
 
 func (c *cluster) start(s *server) {
@@ -511,7 +541,7 @@ func (c *cluster) start(s *server) {
 	s.machine = &machine{}
 	s.disk.setLatency(0)
 	s.Node = New(Config{
-		Raft: raft.Config{ID: s.id, ElectionTicks: 10, HeartbeatTicks: 2, MaxAppend: raft.Limit{Entries: 8},
+		Raft: raft.Config{ID: s.id, ElectionTicks: 10, HeartbeatTicks: c.heartbeat, LazyCommit: c.lazyCommit, MaxAppend: raft.Limit{Entries: 8},
 			MaxInflight: raft.Limit{Entries: 64}, MaxUncommitted: raft.Limit{Entries: 256}, Seed: uint64(s.id[1])},
 		TickInterval: tick, SnapshotEntries: 10, SnapshotBytes: c.snapshotBytes, SnapshotTail: 5,
 		Storage: s.disk, Transport: wire{c, s.id}, StateMachine: s.machine,

@@ -78,7 +78,10 @@ func (n *Node) SnapshotDone(to raft.ServerID) {
 // Suspect says that the process of the server is gone. If it leads, this server does
 // not wait for it: see [raft.Raft.Suspect]. It is harmless where that is not so.
 func (n *Node) Suspect(id raft.ServerID) {
-	n.inbox.request(func() { n.raft.Suspect(id) })
+	n.inbox.request(func() {
+		n.raft.Suspect(id)
+		n.calm = n.now
+	})
 }
 
 // Leadership returns who leads. Its fields were read together.
@@ -90,6 +93,10 @@ func (n *Node) Applied() raft.Index { return raft.Index(n.applied.Load()) }
 // DiskStuck returns how long the disk has not answered, if that is so long that
 // this server neither leads nor stands for election until it does; else 0.
 func (n *Node) DiskStuck() time.Duration { return time.Duration(n.stuck.Load()) }
+
+// News receives after each change of Leadership, and when the disk begins or ceases to
+// be stuck. It holds one reminder, and is for one reader.
+func (n *Node) News() <-chan struct{} { return n.news }
 
 // Propose replicates command, and returns what the state machine made of it
 // and where in the log it stands.
