@@ -5,6 +5,7 @@ import { termColour } from "./common/terms.mjs";
 
 const KEPT = 200;  // sentences in the list
 const ASKED = 600; // sentences, most of them messages, that are fetched after a jump
+const BEAT = 100;  // milliseconds between two additions: each has the whole list laid out
 
 // isNews leaves out what a script prints only because its text has no pictures.
 function isNews(sentence) {
@@ -12,7 +13,7 @@ function isNews(sentence) {
 }
 
 export class Trace {
-  #list; #functions; #upto = 0;
+  #list; #functions; #upto = 0; #waiting = []; #timer = 0;
 
   // Messages are told only if the box is ticked: there are so many.
   constructor(list, box, functions) {
@@ -30,14 +31,21 @@ export class Trace {
       this.#upto = frame.event;
       const { said } = await engine.call("said", { from: 0, to: frame.event, limit: ASKED });
       if (this.#upto !== frame.event) return; // another jump was faster
+      this.#waiting = [];
       this.#list.replaceChildren(...said.filter(isNews).slice(-KEPT).map((s) => this.#line(s, frame)));
+      this.#list.scrollTop = this.#list.scrollHeight;
     } else if (frame.event > this.#upto) {
       this.#upto = frame.event;
-      this.#list.append(...frame.said.filter(isNews).map((s) => this.#line(s, frame)));
-      while (this.#list.children.length > KEPT) this.#list.firstElementChild.remove();
-    } else {
-      return;
+      this.#waiting = [...this.#waiting, ...frame.said.filter(isNews).map((s) => [s, frame])].slice(-KEPT);
+      this.#timer ||= setTimeout(() => this.#add(), BEAT);
     }
+  }
+
+  #add() {
+    this.#timer = 0;
+    if (this.#waiting.length === 0) return;
+    this.#list.append(...this.#waiting.splice(0).map(([s, frame]) => this.#line(s, frame)));
+    while (this.#list.children.length > KEPT) this.#list.firstElementChild.remove();
     this.#list.scrollTop = this.#list.scrollHeight;
   }
 
