@@ -19,7 +19,7 @@ ON_DISK = $(if $(DIR),-dir $(abspath $(DIR)))
 # a program that imports kvorum does not depend on them.
 STATICCHECK = go tool -modfile=$(CURDIR)/tools/go.mod staticcheck
 
-.PHONY: help build lab run test screenshots race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover bench-growth load clean
+.PHONY: help build lab run test screenshots race durability corruption sweep snapshots lint proto linearizability sim sim-wasm mutants fuzz bench bench-quick bench-disk bench-failover bench-growth bench-lab load clean
 
 help: ## this list (at once)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -108,6 +108,9 @@ bench-failover: build ## how long no write succeeds when the leader is killed, p
 
 bench-growth: build ## how cost grows with servers, keys, values, sessions, watchers and lag: tables, charts in bench/results/growth (9 min)
 	cd bench && go run . -kvorum ../bin/kvorum $(ON_DISK) -growth all -report results/growth
+
+bench-lab: ## how soon the lab's page is there and how many frames a second it draws, beside an empty page (needs Chromium; 90 s)
+	cd browser && go test -run '^$$' -bench . -benchtime 3x .
 
 load: build ## load the cluster that `make run` has started (40 s)
 	bin/kvbench --servers $(SERVERS) --workload set --clients 1,16,64,256

@@ -55,7 +55,7 @@ func (m *member) start(more ...string) {
 		m.t.Fatal(err)
 	}
 	defer log.Close()
-	process := exec.Command(program("kvorum"), append(slices.Clone(m.args), more...)...)
+	process := withUs(exec.Command(program("kvorum"), append(slices.Clone(m.args), more...)...))
 	process.Stderr = log
 	if err := process.Start(); err != nil {
 		m.t.Fatal(err)
@@ -136,8 +136,8 @@ func load(t *testing.T, all []*member, rate int) {
 	for _, m := range all {
 		servers = append(servers, m.rpc)
 	}
-	bench := exec.Command(program("kvbench"), "--servers", strings.Join(servers, ","), "--workload", "mixed",
-		"--clients", "4", "--rate", fmt.Sprint(rate), "--duration", "10m")
+	bench := withUs(exec.Command(program("kvbench"), "--servers", strings.Join(servers, ","), "--workload", "mixed",
+		"--clients", "4", "--rate", fmt.Sprint(rate), "--duration", "10m"))
 	if err := bench.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,7 @@ var address = regexp.MustCompile(`http://127\.0\.0\.1:\d+/\S*`)
 func serveLab(t testing.TB) *url.URL {
 	t.Helper()
 	chromium(t) // without which there is nothing to serve
-	serve := exec.Command(program("raftlab"), "serve", "--addr", "127.0.0.1:0")
+	serve := withUs(exec.Command(program("raftlab"), "serve", "--addr", "127.0.0.1:0"))
 	serve.Dir = ".." // to build an engine without a rule it needs the sources
 	serve.Stderr = os.Stderr
 	out, err := serve.StdoutPipe()

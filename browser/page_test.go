@@ -23,8 +23,9 @@ const patience = 60 * time.Second
 
 // page is a tab of a browser, in a profile of its own.
 type page struct {
-	t   testing.TB
-	ctx context.Context
+	t     testing.TB
+	ctx   context.Context
+	close func() // which the end of the test does, too
 
 	// complaints is what the console said. The browser's goroutine writes it
 	// while the test reads it, and neither could own it.
@@ -56,7 +57,7 @@ func open(t testing.TB, url string, how look) *page {
 	t.Cleanup(quit)
 	var cancel context.CancelFunc
 	p.ctx, cancel = chromedp.NewContext(browser, chromedp.WithListener(p.listen))
-	t.Cleanup(func() {
+	p.close = sync.OnceFunc(func() {
 		if err := chromedp.Cancel(p.ctx); err != nil {
 			t.Errorf("the browser ended badly: %v", err)
 		}
@@ -65,6 +66,7 @@ func open(t testing.TB, url string, how look) *page {
 			t.Errorf("the console says: %s", complaint)
 		}
 	})
+	t.Cleanup(p.close)
 	p.do(chromedp.EmulateViewport(how.width, how.height, chromedp.EmulateScale(max(how.scale, 1))))
 	p.check(call(p.ctx, log.Enable, cdp.Empty{}))
 	p.check(call(p.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: how.features()}))
@@ -190,6 +192,12 @@ func (p *page) enter() {
 	p.check(call(p.ctx, input.DispatchKeyEvent, press))
 	press.Type, press.Text = input.DispatchKeyEventTypeKeyUp, ""
 	p.check(call(p.ctx, input.DispatchKeyEvent, press))
+}
+
+// set gives a field of the page a value, as a choice does.
+func (p *page) set(selector, value string) {
+	p.t.Helper()
+	ask[bool](p, fmt.Sprintf(`(() => { const field = document.querySelector(%q); field.value = %q; return field.dispatchEvent(new Event("change")); })()`, selector, value))
 }
 
 // say types a line into the lab's command line, and waits for its answer.
