@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -116,4 +117,24 @@ func networkText(p *Player, args []string) (string, error) {
 		return "no message is on its way", nil
 	}
 	return strings.Join(lines, "\n"), nil
+}
+
+// mark remembers the event that is shown.
+func mark(p *Player, args []string) (string, error) {
+	if len(args) > 0 {
+		return "", errUsage
+	}
+	p.marked = p.at
+	return fmt.Sprintf("event %d is marked", p.at), nil
+}
+
+// rewind goes back to the event that was marked.
+func rewind(p *Player, args []string) (string, error) {
+	switch {
+	case len(args) > 0:
+		return "", errUsage
+	case p.marked < 0:
+		return "", errors.New("nothing is marked")
+	}
+	return "", p.Seek(p.marked)
 }

@@ -31,17 +31,6 @@ func on(do func(w *world, id serverID) error) doing {
 	}
 }
 
-// message is a command about one message.
-func message(do func(w *world, number int) error) doing {
-	return func(s *worldScene, args []string) (string, error) {
-		number, err := strconv.Atoi(strings.Join(args, " "))
-		if err != nil {
-			return "", errUsage
-		}
-		return "", do(s.world, number)
-	}
-}
-
 func crash(s *worldScene, args []string) (string, error) {
 	power := len(args) == 2 && args[1] == "unsynced"
 	if len(args) != 1 && !power {
@@ -73,6 +62,26 @@ func tick(s *worldScene, args []string) (string, error) {
 		return "", errUsage
 	}
 	return "", s.world.Tick(serverID(args[0]), ticks)
+}
+
+// heartbeat lets the clock of a leader jump to its next heartbeats.
+func heartbeat(s *worldScene, args []string) (string, error) {
+	if len(args) != 1 {
+		return "", errUsage
+	}
+	for _, v := range s.world.Servers() {
+		if v.ID == serverID(args[0]) && v.Status.Role == raft.Leader {
+			return "", s.world.Tick(v.ID, max(1, v.Timer))
+		}
+	}
+	return "", fmt.Errorf("%s does not lead", args[0])
+}
+
+func elect(s *worldScene, args []string) (string, error) {
+	if len(args) == 0 || len(args) == 2 || len(args) > 1 && args[1] != "with" {
+		return "", errUsage
+	}
+	return "", s.world.Elect(serverID(args[0]), serverIDs(args[min(2, len(args)):]))
 }
 
 // links reads a link: S1->S2 is one direction, S1 S2 both.
@@ -162,21 +171,6 @@ func heal(s *worldScene, args []string) (string, error) {
 		}
 		return nil
 	})
-}
-
-func delay(s *worldScene, args []string) (string, error) {
-	if len(args) != 2 {
-		return "", errUsage
-	}
-	number, err := strconv.Atoi(args[0])
-	if err != nil {
-		return "", errUsage
-	}
-	by, err := milliseconds(args[1])
-	if err != nil {
-		return "", err
-	}
-	return "", s.world.Delay(number, by)
 }
 
 func server(s *worldScene, args []string) (string, error) {

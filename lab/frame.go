@@ -164,7 +164,7 @@ type Operation struct {
 	Number int     `json:"number"`
 	Client string  `json:"client"` // you, or the number of one of the simulator's clients
 	At     string  `json:"at"`     // the server that was asked; empty: of several
-	Text   string  `json:"text"`   // as in set x = 1; once it has ended, with what came of it
+	Text   string  `json:"text"`   // as in set x = 1; once it has ended, with what came of it or why it was refused: TOO_STALE
 	State  string  `json:"state"`  // waits, ok, definite (without effect, for certain) or unknown
 	Asked  float64 `json:"asked"`
 	Ended  float64 `json:"ended"` // 0: not yet

@@ -17,6 +17,7 @@ type Player struct {
 	opened int           // how many scenes were, this one included
 	at     int           // the event that is shown
 	clock  float64       // of whoever plays it
+	marked int           // event; -1: none
 	kept   [keeps]*Frame // of some events of this run: that of event e at e % keeps
 	window window
 
@@ -30,7 +31,7 @@ type Player struct {
 
 // NewPlayer opens a run at its beginning. Errors: what is wrong with the run.
 func NewPlayer(r Run) (*Player, error) {
-	p := &Player{run: r, window: window{lo: 24}}
+	p := &Player{run: r, window: window{lo: 24}, marked: -1}
 	if err := p.restart(); err != nil {
 		return nil, err
 	}
@@ -151,6 +152,9 @@ func (p *Player) forget(event int) {
 	p.digests = slices.Clip(p.digests[:min(event, len(p.digests))])
 	p.times = slices.Clip(p.times[:len(p.digests)])
 	p.marks = slices.DeleteFunc(p.marks, func(m Mark) bool { return m.Event > event })
+	if p.marked > event {
+		p.marked = -1
+	}
 	for i, f := range p.kept {
 		if f != nil && f.Event > event {
 			p.kept[i] = nil

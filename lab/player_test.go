@@ -229,9 +229,21 @@ func TestMistakesInCommandsAreNamed(t *testing.T) {
 		"crash n9":      "there is no server n9",
 		"crash n1 soon": "that is written crash",
 		"drop 99999":    "message 99999 is not on its way",
-		"drop it":       "that is written drop MESSAGE",
+		"drop":          "that is written drop MESSAGE",
+		"drop it":       "no such kind of message: it",
+		"drop n1->n9":   "no such message is on its way",
+		"delay it 5":    "that is written delay MESSAGE MS",
 		"set x":         "that is written set KEY VALUE [at SERVER]",
 		"get x never":   "that is written get",
+		"get x bounded": "that is written get KEY [at SERVER] [LEVEL [MS]]",
+		"get x stale 5": "that is written get",
+		"propose n1":    "that is written propose",
+		"elect n2 n3":   "that is written elect SERVER [with SERVER ...]",
+		"elect n9":      "there is no server n9",
+		"heartbeat n9":  "n9 does not lead",
+		"rewind":        "nothing is marked",
+		"status n9":     "there is no server n9",
+		"logs n1":       "that is written logs",
 		"set x 1 at":    "that is written set",
 		"cut n1":        "that is written cut LINK",
 		"cut n1->n1":    "there is no link from n1 to n1",
@@ -247,7 +259,7 @@ func TestMistakesInCommandsAreNamed(t *testing.T) {
 	if p.at != event {
 		t.Error("a mistake is an event")
 	}
-	for line, want := range map[string]string{"cra": "crash", "crash n": "n1", "cut n1 n": "n2", "get x at n": "n1", "get x at n1 st": "stale", "help": "help"} {
+	for line, want := range map[string]string{"cra": "crash", "crash n": "n1", "cut n1 n": "n2", "get x at n": "n1", "get x at n1 st": "stale", "get x at n1 b": "bounded", "status n": "n1", "help": "help"} {
 		if words := p.Complete(line); !slices.Contains(words, want) {
 			t.Errorf("%q may become %q, and not %s", line, words, want)
 		}

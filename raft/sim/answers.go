@@ -1,6 +1,10 @@
 package sim
 
-import "kvorum/raft"
+import (
+	"time"
+
+	"kvorum/raft"
+)
 
 // pendingRead is an attempt to read that has not been answered. It must see
 // everything that was committed anywhere when it began.
@@ -8,6 +12,7 @@ type pendingRead struct {
 	op    *operation
 	at    *server
 	run   int
+	began time.Duration
 	term  raft.Term // of the server
 	bound raft.Index
 }
@@ -22,7 +27,7 @@ func (c *cluster) readAt(o *operation, s *server) {
 			return
 		}
 		_, term, _ := s.raft.Leadership()
-		o.read = &pendingRead{o, s, s.run, term, c.observer.committed()}
+		o.read = &pendingRead{o, s, s.run, c.now, term, c.observer.committed()}
 		l.reads[id] = o.read
 		c.after(10*ElectionTimeout, func() {
 			if l.reads[id] != nil {
@@ -51,6 +56,7 @@ func (c *cluster) readAnswered(s *server, rd raft.Read) {
 	if s.machine.applied < rd.Index {
 		o.fail("Q5", "%s answers a read at %d before it has applied %d", s, s.machine.applied, rd.Index)
 	}
+	s.machine.asOf = max(s.machine.asOf, r.began)
 	if r.op.done {
 		return
 	}
@@ -58,8 +64,7 @@ func (c *cluster) readAnswered(s *server, rd raft.Read) {
 	if r.op.deposed {
 		c.counts[ReadRetried]++
 	}
-	value, _, ok := s.machine.kv.Get(r.op.Key)
-	r.op.Seen = State{ok, string(value)}
+	s.read(r.op)
 	c.finish(r.op, OK)
 }
 

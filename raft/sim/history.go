@@ -29,6 +29,17 @@ const (
 	Unknown  Outcome = "unknown"  // it may have taken effect, or may yet
 )
 
+// Level is how fresh the state must be from which a get is answered, in the words of
+// clients.
+type Level string
+
+// The levels.
+const (
+	Linearizable Level = ""        // as of when it was asked, or later
+	Bounded      Level = "bounded" // known to be not older than MaxAge
+	Stale        Level = "stale"   // what the server at hand has
+)
+
 // State is the state of one key.
 type State struct {
 	Exists bool
@@ -51,7 +62,10 @@ type Operation struct {
 	Key          string
 	Call, Return time.Duration
 	Outcome      Outcome
+	Refused      string // why, as package rpc says it; empty: nobody says
 
+	Level    Level // of a get
+	MaxAge   time.Duration
 	Expected State  // of a compare-and-set
 	Value    string // to be written; no other operation writes the same
 	Swapped  bool   // by a compare-and-set
@@ -68,6 +82,16 @@ func (o *Operation) String() string {
 		text = fmt.Sprintf("%s = %.12s", text, o.Value)
 	case CompareAndSet:
 		text = fmt.Sprintf("%s = %.12s if %v", text, o.Value, o.Expected)
+	case Get:
+		switch o.Level {
+		case Stale:
+			text += " stale"
+		case Bounded:
+			text += fmt.Sprintf(" bounded %v", o.MaxAge)
+		}
+	}
+	if o.Refused != "" {
+		text += ": " + o.Refused
 	}
 	switch {
 	case o.Outcome == "": // not yet

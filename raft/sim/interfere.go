@@ -168,13 +168,17 @@ func (w *World) SetClock(id raft.ServerID, speed float64) error {
 // Tick lets a server's clock jump.
 func (w *World) Tick(id raft.ServerID, ticks int) error {
 	return w.onRunning(id, func(s *server) error {
-		for range ticks {
-			if s.raft != nil && w.c.observer.err == nil {
-				w.c.input(s, s.raft.Tick)
-			}
-		}
+		w.ticks(s, ticks)
 		return nil
 	})
+}
+
+func (w *World) ticks(s *server, n int) {
+	for range n {
+		if s.raft != nil && w.c.observer.err == nil {
+			w.c.input(s, s.raft.Tick)
+		}
+	}
 }
 
 // Cut cuts or repairs the link from one server to another, in that direction.

@@ -1,11 +1,9 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
-	"kvorum/kv"
 	"kvorum/raft"
 )
 
@@ -32,32 +30,34 @@ func (w *World) Reconfigure(at raft.ServerID, voters, learners []raft.ServerID) 
 				return fmt.Errorf("there is no server %s", id)
 			}
 		}
-		var err error
-		w.c.input(s, func() {
-			before := s.raft.Status()
-			if _, err = s.raft.ProposeConfig(voters, learners); err == nil {
+		return s.take(func(r *consensus) error {
+			before := r.Status()
+			_, err := r.ProposeConfig(voters, learners)
+			if err == nil && r == s.raft {
 				w.c.observer.configProposed(s, &before)
 			}
+			return err
 		})
-		return answer(s, err)
 	})
 }
 
-// answer is what a server says to whom it refuses something.
-func answer(s *server, err error) error {
-	if err == nil {
-		return nil
+// take lets a server take an input that it may refuse. A copy of it is asked first,
+// for what is refused has not happened: nothing is drawn at random for it.
+func (s *server) take(input func(r *consensus) error) error {
+	if err := input(&consensus{Raft: s.raft.Clone(), c: &cluster{}, s: s}); err != nil {
+		return fmt.Errorf("%s answers: %w", s, err)
 	}
-	return fmt.Errorf("%s answers: %w", s, err)
+	s.raft.c.input(s, func() {
+		input(s.raft) //nolint:errcheck // as above
+	})
+	return nil
 }
 
 // Transfer asks a server to hand leadership over to another, or if that is None to
 // the most up-to-date one.
 func (w *World) Transfer(from, to raft.ServerID) error {
 	return w.onRunning(from, func(s *server) error {
-		var err error
-		w.c.input(s, func() { err = s.raft.TransferLeadership(to) })
-		return answer(s, err)
+		return s.take(func(r *consensus) error { return r.TransferLeadership(to) })
 	})
 }
 
@@ -88,51 +88,48 @@ func (w *World) Snapshot(id raft.ServerID) error {
 	})
 }
 
-// Ask lets a new client ask a server once. The operation says what: its Kind, Key,
-// Value and Expected. A stale get is answered by the server at hand, from the state
-// that it has; all else is linearizable.
-func (w *World) Ask(id raft.ServerID, what Operation, stale bool) error {
-	return w.at(id, func(s *server) error {
-		o := &operation{Operation: what, client: &client{id: w.c.clients.lastID}}
-		w.c.clients.lastID++
-		o.Client, o.At, o.Call = o.client.id, id, w.c.now
-		switch o.Kind {
-		case Get:
-		case Set:
-			o.command = kv.Set{Key: o.Key, Value: []byte(o.Value)}
-		case Delete:
-			o.command = kv.Delete{Key: o.Key}
-		case CompareAndSet:
-			o.command = kv.CompareAndSet{Key: o.Key, Expected: expected(o.Expected), Value: []byte(o.Value)}
-		default:
-			return errors.New("a client can get, set, delete and cas")
+// Elect lets a server stand for election: it and the others that are named, or all if
+// none are, hear no leader any more, and its clock jumps until it stands.
+func (w *World) Elect(id raft.ServerID, with []raft.ServerID) error {
+	return w.onRunning(id, func(s *server) error {
+		others, err := w.electors(s, with)
+		if err != nil {
+			return err
 		}
-		if o.command != nil {
-			o.encoded = kv.Encode(o.command)
+		role, _, leader := s.raft.Leadership()
+		stands := s.raft.Clone()
+		stands.Suspect(leader)
+		ticks := untilItActs(stands)
+		switch {
+		case role == raft.Leader:
+			return fmt.Errorf("%s leads already", s)
+		case ticks == 0:
+			return fmt.Errorf("%s does not stand for election: it is no voter", s)
 		}
-		w.asks = append(w.asks, o)
-		w.ask(o, s, stale)
+		for _, other := range append(others, s) {
+			if _, _, leader := other.raft.Leadership(); leader != raft.None && leader != other.id {
+				w.c.input(other, func() { other.raft.Suspect(leader) })
+			}
+		}
+		w.ticks(s, ticks)
 		return nil
 	})
 }
 
-// ask asks once: who is not answered has to look what became of it.
-func (w *World) ask(o *operation, s *server, stale bool) {
-	c := w.c
-	if stale && s.isRunning() {
-		value, _, ok := s.machine.kv.Get(o.Key)
-		o.Seen = State{ok, string(value)}
-		c.finish(o, OK)
-		return
-	}
-	c.tryAt(o, s)
-	if o.accepted == 0 && o.read == nil && !o.done && !s.paused {
-		c.giveUp(o) // the server knows no leader, or is not there
-		return
-	}
-	c.after(10*ElectionTimeout, func() {
-		if !o.done {
-			c.giveUp(o)
+// electors returns the servers that are named, or, if none are, all that run but s.
+func (w *World) electors(s *server, named []raft.ServerID) (all []*server, err error) {
+	for _, id := range named {
+		other := w.c.byID[id]
+		if other == nil {
+			return nil, fmt.Errorf("there is no server %s", id)
 		}
-	})
+		if err := w.running(other); err != nil {
+			return nil, err
+		}
+		all = append(all, other)
+	}
+	if len(named) == 0 {
+		all = slices.DeleteFunc(slices.Clone(w.c.servers), func(other *server) bool { return other == s || !other.isRunning() })
+	}
+	return all, nil
 }

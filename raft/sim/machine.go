@@ -17,10 +17,14 @@ type machine struct {
 	term    raft.Term          // of the entry at applied
 	config  raft.Configuration // as of applied
 	reads   []raft.Read        // wait for applied
+	asOf    time.Duration      // what had completed by then is in the state, for certain
 	due     time.Duration      // when it will be done with what it was given
 	saving  *snapshotJob       // a snapshot is on its way to the disk
 	restore int                // counts snapshots from the leader: earlier work is contained in them
 }
+
+// never is before all times, and no age overflows since then.
+const never = -forever / 2
 
 type snapshotJob struct {
 	meta  raft.SnapshotMeta
@@ -29,7 +33,7 @@ type snapshotJob struct {
 
 // load fills the machine of a process that starts.
 func (c *cluster) load(s *server, saved raft.Saved) bool {
-	s.machine = machine{kv: kv.New(), config: saved.Snapshot.Config}
+	s.machine = machine{kv: kv.New(), config: saved.Snapshot.Config, asOf: never}
 	if saved.Snapshot.LastIncludedIndex == 0 {
 		return true
 	}

@@ -62,9 +62,9 @@ func ok(t *testing.T, err error) {
 func TestACalmRunElectsCommitsAndAnswers(t *testing.T) {
 	t.Parallel()
 	w, _ := calmWorld(t)
-	ok(t, w.Ask(w.other().id, Operation{Kind: Set, Key: "x", Value: "1"}, false))
+	ok(t, w.Ask(w.other().id, Operation{Kind: Set, Key: "x", Value: "1"}))
 	playUntil(t, w, "the write is answered", func() bool { return w.Operations(1)[0].Outcome == OK })
-	ok(t, w.Ask(w.other().id, Operation{Kind: Get, Key: "x"}, false))
+	ok(t, w.Ask(w.other().id, Operation{Kind: Get, Key: "x"}))
 	playUntil(t, w, "the read is answered", func() bool { return w.Operations(1)[0].Outcome == OK })
 	if got := w.Operations(1)[0].Seen; got != (State{true, "1"}) {
 		t.Errorf("x is %v", got)
@@ -93,7 +93,7 @@ func interfere(t *testing.T) uint64 {
 	}
 	f := w.other().id
 	ok(t, w.Cut(leader, f, true))
-	ok(t, w.Ask(leader, Operation{Kind: Set, Key: "x", Value: "1"}, false))
+	ok(t, w.Ask(leader, Operation{Kind: Set, Key: "x", Value: "1"}))
 	play(ElectionTimeout)
 	ok(t, w.Heal())
 	ok(t, w.Slow(f, leader, time.Second))
@@ -101,7 +101,7 @@ func interfere(t *testing.T) uint64 {
 	play(ElectionTimeout)
 	ok(t, w.Stall(f, false))
 	ok(t, w.SetClock(f, 0.5))
-	ok(t, w.Ask(leader, Operation{Kind: Set, Key: "x", Value: "2"}, false))
+	ok(t, w.Ask(leader, Operation{Kind: Set, Key: "x", Value: "2"}))
 	ok(t, w.Crash(leader, true))
 	play(4 * ElectionTimeout)
 	ok(t, w.Restart(leader))
