@@ -98,7 +98,7 @@ func isLast(blocks string) bool {
 // TestABrokenRuleShowsRed plays a seed of the simulator, with its faults, twice.
 func TestABrokenRuleShowsRed(t *testing.T) {
 	t.Parallel()
-	p := openLab(t, "seed=1&chaos=1&at=1&mutation=vote-without-log-check", desk)
+	p := openLab(t, "seed=1&chaos=1&mutation=vote-without-log-check", desk)
 	p.until(`document.querySelectorAll("main > .run").length === 2`)
 	p.until(isRed)
 	if !ask[bool](p, `document.querySelectorAll("main > .run")[0].dataset.broken === undefined`) {

@@ -93,7 +93,7 @@ func TestScreenshotsOfTheLab(t *testing.T) {
 		}},
 		{name: "figure8", how: desk, link: "scenario=figure8&at=152"},
 		{name: "joint", how: dark(desk), link: "scenario=thesis-4.3-joint&at=36"},
-		{name: "broken", how: desk, link: "seed=6&chaos=1&short=1&at=1&mutation=vote-without-log-check", then: func(p *page) {
+		{name: "broken", how: desk, link: "seed=6&chaos=1&short=1&mutation=vote-without-log-check", then: func(p *page) {
 			p.until(isRed)
 		}},
 		{name: "phone", how: look{width: 360, height: 740, scale: 2}, link: "seed=1&servers=5&at=264&do=98:set+x+1;188:crash+n2"},

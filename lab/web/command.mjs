@@ -1,5 +1,8 @@
 // The command line: history with the arrow keys, completion with Tab.
-import { write, set } from "./common/dom.mjs";
+import { el, write, set } from "./common/dom.mjs";
+
+const EXAMPLES = "set x 1     crash n1     split n1 n2 | n3     help";
+const OF_A_SCRIPT = "crash S1     elect S2 with S3     deliver 1 S2->S3     help";
 
 export class CommandLine {
   #form = document.getElementById("command"); #input = document.getElementById("line"); #answer = document.getElementById("answer");
@@ -21,6 +24,15 @@ export class CommandLine {
   }
 
   focus() { this.#input.focus(); }
+
+  // speak takes the commands that there are, of a run or of a script, [{use, help}].
+  speak(commands, script) {
+    set(this.#input, "placeholder", script ? OF_A_SCRIPT : EXAMPLES);
+    const list = document.getElementById("command-list");
+    if (list.shown === commands) return;
+    list.shown = commands;
+    list.replaceChildren(...commands.flatMap((c) => [el("dt", {}, el("code", {}, c.use)), el("dd", {}, c.help)]));
+  }
 
   // answer says what came of a line.
   answer(text, bad = false) {

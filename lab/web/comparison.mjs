@@ -29,7 +29,7 @@ export class Comparison {
   tells(violation) { return this.open && violation != null && violation.event === this.#places.falls; }
 
   // begin plays a run without the mutation's rule: the one that is asked for by
-  // link, or the one in which the mutation is known to fall, or what is on the page.
+  // link, at the event that it names, or the one in which the mutation is known to fall, or what is on the page.
   async begin(mutation, asked = "") {
     const own = this.#own ?? withoutMutation(asked || this.#link());
     this.end();
@@ -49,7 +49,7 @@ export class Comparison {
       this.#headings.forEach(([heading, words]) => write(heading, `${words}, without the rule`));
       const { event } = this.#player.frame.furthest;
       await this.#player.ask("open", { link: linkFor(mutation, asked || own) });
-      await this.#find(mutation, broken, await this.#reach(event));
+      await this.#find(mutation, broken, await this.#reach(event), Number(new URLSearchParams(asked).get("at") ?? NaN));
     } catch (error) {
       this.#say(error.message);
     }
@@ -62,8 +62,9 @@ export class Comparison {
     return run.scenario || run.chaos ? THE_END : Math.max(seen, (run.do.at(-1)?.at ?? 0) + MARGIN);
   }
 
-  // find looks for the event at which the runs part, and at which a property falls.
-  async #find(mutation, broken, upto) {
+  // find looks for the event at which the runs part, and at which a property falls,
+  // and goes there, unless another was asked for.
+  async #find(mutation, broken, upto, asked) {
     const [right] = this.#player.engines;
     this.#say(`Raft without a rule: ${mutation.rule}. Looking where the two runs part…`);
     const { digests } = await right.call("digests", { upto });
@@ -75,7 +76,8 @@ export class Comparison {
     this.#say(parts.same
       ? `Without the rule "${mutation.rule}" nothing happens differently in this run. Go back to one run, do more, and break the rule again.`
       : `Without the rule "${mutation.rule}" the runs part at event ${parts.event}. ${violation ? `At event ${violation.event} falls: ${violation.text}.` : "No property has fallen yet."}`);
-    if (!parts.same) await this.#go(violation?.event ?? parts.event);
+    if (asked >= 0) await this.#go(asked);
+    else if (!parts.same) await this.#go(violation?.event ?? parts.event);
   }
 
   async #go(event) {

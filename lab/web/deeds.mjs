@@ -14,7 +14,7 @@ export function aboutServer(s, frame) {
     facts: [["role", role], ["currentTerm", s.term], ["votedFor", s.vote || "–"], ["leader", s.leader || "unknown"],
       ["commitIndex", s.commit], ["lastApplied", s.applied], ["log", `${s.first}–${s.last.index}, on disk up to ${s.durable}`],
       ["timer", s.timer.of ? `${s.timer.left} of ${s.timer.of} ticks` : "–"]],
-    deeds: (frame.scenario ? inStory(s) : inRun(s, frame)),
+    deeds: frame.scenario ? inStory(s, frame) : inRun(s, frame),
   };
 }
 
@@ -29,11 +29,12 @@ export function aboutMessage(m, frame) {
   };
 }
 
-function inStory(s) {
+function inStory(s, frame) {
   const down = s.process === "down", leads = s.role === "leader" && !down;
+  const others = frame.servers.filter((o) => o.id !== s.id && o.process === "up").map((o) => o.id).join(" ");
   return [
     ["process", down ? [{ words: "Restart", line: `restart ${s.id}` }] : [{ words: "Crash", line: `crash ${s.id}` }]],
-    !down && ["clock, disk", [{ words: "Tick", line: `tick ${s.id}` }, { words: "Time out", line: `tick ${s.id} 20` },
+    !down && ["clock, disk", [{ words: "Tick", line: `tick ${s.id}` }, { words: "Elect", line: `elect ${s.id} with ${others}`, off: others === "" },
       { words: "Hold its disk", line: `hold ${s.id}` }, { words: "Let it write", line: `persist ${s.id}` }]],
     leads && ["as the leader", [{ words: "Propose x", line: `propose ${s.id} x` }, { words: "Heartbeat", line: `heartbeat ${s.id}` },
       { words: "Read", line: `read ${s.id}` }, { words: "Hand over", line: `transfer ${s.id}` }]],

@@ -50,9 +50,8 @@ export function fillRules(mutations, breakRule) {
   show();
 }
 
-// fillSigns explains the drawing, and fills the lists of keys, [[keys, words]], and of commands.
-export function fillSigns(keys, commands) {
-  document.getElementById("command-list").replaceChildren(...commands.flatMap((c) => [el("dt", {}, el("code", {}, c.use)), el("dd", {}, c.help)]));
+// fillSigns explains the drawing, and fills the list of keys, [[keys, words]].
+export function fillSigns(keys) {
   document.getElementById("key-list").replaceChildren(...keys.flatMap(([names, words]) => [
     el("dt", {}, names.map((name) => el("kbd", {}, name))), el("dd", {}, words)]));
   document.getElementById("sign-list").replaceChildren(

@@ -52,7 +52,9 @@ function show(frames, newLink, jumped) {
   frames.forEach((each, i) => views[i]?.show(each, frames));
   showProperties($("properties"), $("violation"), frame, comparison.tells(frame.violation));
   set($("parting"), "data-bad", comparison.tells(frame.violation));
-  showCaption($("caption"), frame.scenario, (block) => toBlock(block));
+  showCaption($("caption"), frame.scenario, { toBlock, back: backToStory });
+  command.speak(frame.scenario ? hello.notation : hello.commands, frame.scenario != null);
+  set($("undo"), "hidden", comparison.open || !/(^|&)do=/.test(link));
   showQuorum(document.querySelector("#quorum .body"), frame);
   showState(document.querySelector("#state .body"), frame);
   showOperations(document.querySelector("#operations .body"), frame);
@@ -102,8 +104,17 @@ async function say(line) {
   const playing = player.playing;
   const answer = await player.jump("do", { line });
   if (!answer) return;
-  command.answer(`${line}${answer.answer ? `: ${answer.answer}` : ""}`);
-  player.play(playing);
+  const said = answer.answer ?? "", between = said.includes("\n") ? "\n" : ": ";
+  command.answer(said ? line + between + said : line);
+  player.play(playing || player.script); // of a story, what the line makes happen
+}
+
+function undo() { return player.jump("undo"); }
+
+// backToStory forgets all that was done in a story.
+function backToStory() {
+  const first = /(?:^|&)do=(\d+)/.exec(link);
+  return begin(`scenario=${player.frame.scenario.name}&at=${first ? first[1] : 0}`, false);
 }
 
 // begin opens a run, or a story, by its link, and plays it. A story is played to
@@ -126,7 +137,7 @@ async function begin(to, go = true) {
 async function toBlock(block) {
   const forth = block > player.frame.scenario.block;
   const there = () => (forth ? player.frame.scenario.block >= block : player.frame.scenario.block <= block);
-  while (block >= 0 && !there() && !(forth && player.over)) await player.jump("step", { n: forth ? 1 : -1 });
+  while (block >= 0 && !player.frame.scenario.left && !there() && !(forth && player.over)) await player.jump("step", { n: forth ? 1 : -1 });
 }
 
 function faster(by) {
@@ -153,6 +164,7 @@ $("start").addEventListener("click", () => player.jump("seek", { event: 0 }));
 $("back").addEventListener("click", () => player.jump("step", { n: -1 }));
 $("step").addEventListener("click", () => player.jump("step", { n: 1 }));
 $("play").addEventListener("click", () => player.play());
+$("undo").addEventListener("click", undo);
 for (const [button, name] of [["choose", "choose"], ["break", "break"], ["share", "share"], ["keys", "keys"]]) $(button).addEventListener("click", () => dialogs.open(name));
 
 listen({
@@ -165,7 +177,7 @@ listen({
   digit: (event) => views[0].stage.server(player.frame.servers[event.key - 1]?.id ?? "")?.dispatchEvent(new MouseEvent("click")),
   m: () => nextMessage(1), M: () => nextMessage(-1),
   "/": () => command.focus(),
-  u: () => player.jump("undo"),
+  u: undo,
   n: () => player.script && toBlock(player.frame.scenario.block + 1),
   p: () => player.script && toBlock(player.frame.scenario.block - 1),
   o: () => dialogs.open("choose"), b: () => dialogs.open("break"), l: () => dialogs.open("share"), "?": () => dialogs.open("keys"),
@@ -173,7 +185,7 @@ listen({
 });
 
 dialogs.prepare();
-dialogs.fillSigns(KEYS, hello.commands);
+dialogs.fillSigns(KEYS);
 dialogs.fillChooser(hello.scenarios, begin);
 dialogs.fillRules(mutations, (mutation) => comparison.begin(mutation));
 dialogs.fillShare(async (kind) => {

@@ -52,13 +52,15 @@ export class Stage {
       if (flight && !flight.leaves) flight.message = m;
       else this.#begin(m);
     }
-    const dropping = /^(drop|crash)/.test(frame.scenario?.lines[frame.scenario.line] ?? "");
+    const done = frame.said.findLast((s) => s.kind === "command")?.text ?? "";
+    const told = frame.scenario && !frame.scenario.left ? frame.scenario.lines[frame.scenario.line] ?? "" : done;
+    const dropping = /^drop/.test(told) || (frame.scenario && /^crash/.test(told));
     for (const [number, flight] of this.#flights) {
       if (here.has(number) || flight.leaves) continue;
       flight.leaves = performance.now();
       set(flight.element, "data-gone", true);
       const early = flight.message.due > flight.message.sent && flight.message.due > frame.time + 0.001;
-      flight.lost = dropping || (early && flight.message.sent <= frame.time);
+      flight.lost = dropping || (early && flight.message.sent <= frame.time && !/^deliver/.test(done));
       set(flight.element, "data-lost", flight.lost);
       flight.from = flight.at;
     }

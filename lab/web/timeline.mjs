@@ -3,6 +3,8 @@ import { el, set, keep, write } from "./common/dom.mjs";
 
 const SIGNS = { leader: "★", crash: "✕", restart: "↺", config: "◇", snapshot: "▣", command: "▾", violation: "!" };
 
+const APART = 11; // pixels that a mark takes
+
 export class Timeline {
   #slider = document.getElementById("slider"); #marks = document.getElementById("marks");
   #moment = document.getElementById("moment"); #known = []; #asked = -1; #when = 0; #end = 1; #held = false;
@@ -51,17 +53,17 @@ export class Timeline {
   }
 
   #drawMarks() {
-    const shown = thin(this.#known, this.#end);
+    const shown = thin(this.#known, (APART * this.#end) / (this.#marks.clientWidth || 400));
     keep(this.#marks, shown, (m) => `${m.event} ${m.kind} ${m.text}`, (m) => el("span", { "data-kind": m.kind, title: m.text }, SIGNS[m.kind] ?? "·"),
       (mark, m) => { mark.style.insetInlineStart = `${(100 * m.time) / this.#end}%`; });
   }
 }
 
 // thin leaves out marks that would cover each other; a violation is never left out.
-function thin(marks, end) {
-  let last = -1;
+function thin(marks, apart) {
+  let last = -Infinity;
   return marks.filter((m) => {
-    if (m.kind !== "violation" && (m.time - last) / end < 0.008) return false;
+    if (m.kind !== "violation" && m.time - last < apart) return false;
     last = m.time;
     return true;
   });
