@@ -70,38 +70,27 @@ func runText(r Run) string {
 	return "lab.Run{" + strings.Join(fields, ", ") + "}"
 }
 
-// unsaid are the commands that a script has no word for, with what it lacks.
-var unsaid = map[string]string{
-	"clock": "clocks", "slow": "delays", "delay": "delays", "pause": "processes that stand still", "resume": "processes that stand still",
-	"cut": "links that stay cut", "split": "links that stay cut", "heal": "links that stay cut",
-	"cas": "keys", "delete": "keys",
-}
-
-// Script returns the run as a script in the notation of raft/testdata, or what first
-// stands in the way. A script has neither clocks nor a seed, and in a run of the
-// simulator these say who is elected, so only what began as one can be written as one.
+// Script returns what is shown as a script in the notation of raft/testdata, or what
+// of it no script can say.
 func (p *Player) Script() (text, why string) {
-	if p.run.Scenario == "" {
-		return "", inTheWay(p.run) + ": copy it as a Go test"
+	if p.run.Scenario != "" {
+		return storyText(p.run)
 	}
-	return storyText(p.run)
+	if text, why = Script(p.run, p.at); why != "" {
+		why += ": copy it as a Go test"
+	}
+	return text, why
 }
 
-// inTheWay says what of a run of the simulator a script cannot say.
-func inTheWay(r Run) string {
-	switch {
-	case r.Chaos:
-		return "the clients and faults of the simulator act in this run, and a script has none"
-	case r.Clients:
-		return "clients of the simulator act in this run, and a script has none"
-	}
-	for _, a := range r.Do {
-		name, _, _ := strings.Cut(strings.TrimSpace(a.Line), " ")
-		if lacks, is := unsaid[name]; is {
-			return fmt.Sprintf("a script has no %s, and so no word for `%s` at event %d", lacks, a.Line, a.At)
-		}
-	}
-	return "clocks say who stands for election in this run, and a script has none"
+// Script returns a run of the simulator, up to an event, as a script in the notation of
+// raft/testdata, or what of it no script can say. A script has neither clocks nor
+// clients nor faults: what remains of a run is what its cores were given, from which
+// the same follows. Before it is handed out the script is played, and all servers are
+// compared with those of the run.
+func Script(r Run, at int) (text, why string) {
+	rec := record(r, at)
+	defer rec.scene.close()
+	return transcribe(rec)
 }
 
 // Outline says in a line what a server has come to.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -88,30 +87,5 @@ func TestAScenarioIsTakenAwayAsItsScript(t *testing.T) {
 	want, _ := os.ReadFile("../raft/testdata/figure8.txt")
 	if text, why := p.Script(); text != string(want) || why != "" {
 		t.Errorf("got %q, %q", text, why)
-	}
-}
-
-func TestWhatIsNoScriptSaysWhy(t *testing.T) {
-	t.Parallel()
-	for why, r := range map[string]Run{
-		"a script has no delays, and so no word for `slow n1 n2 40` at event 181": {Seed: 1, Do: []Action{{120, "set x 1"}, {181, "slow n1 n2 40"}, {190, "clock n1 0.5"}}},
-		"a script has no clocks, and so no word for `clock n1 0.5` at event 190":  {Seed: 1, Do: []Action{{120, "crash n2"}, {190, "clock n1 0.5"}}},
-		"clocks say who stands for election in this run, and a script has none":   {Seed: 1, Do: []Action{{120, "crash n2"}}},
-		"clients of the simulator act in this run, and a script has none":         {Seed: 1, Clients: true},
-		"the clients and faults of the simulator act in this run":                 {Seed: 1, Chaos: true},
-	} {
-		p, err := NewPlayer(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer p.Close()
-		if text, got := p.Script(); text != "" || !strings.HasPrefix(got, why) {
-			t.Errorf("%+v: got %q, %q, want %q", r, text, got, why)
-		}
-	}
-	for name := range unsaid {
-		if !slices.ContainsFunc(Commands(), func(c Command) bool { return c.Name == name }) {
-			t.Errorf("there is no command %s", name)
-		}
 	}
 }

@@ -17,15 +17,20 @@ type worldScene struct {
 
 func newWorldScene(r Run) *worldScene {
 	s := &worldScene{yours: map[int]bool{}}
+	s.open(r, nil)
+	return s
+}
+
+// open begins the run. If record is not nil it is given what the cores are.
+func (s *worldScene) open(r Run, record func(sim.Input)) {
 	o := sim.Options{
-		Seed: r.Seed, Servers: r.Servers, Short: r.Short, Drop: r.Drop, Calm: !r.Chaos,
+		Seed: r.Seed, Servers: r.Servers, Short: r.Short, Drop: r.Drop, Calm: !r.Chaos, Record: record,
 		Trace: func(line string) { s.lines = append(s.lines, line) },
 	}
 	if r.Clients {
 		o.Clients = 3
 	}
 	s.world = sim.NewWorld(o)
-	return s
 }
 
 func (s *worldScene) step() bool     { return s.world.Step() }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"kvorum/raft/mutants"
+	"kvorum/raft/script"
 	"kvorum/raft/sim"
 )
 
@@ -116,6 +117,28 @@ func TestTheNumberOfServersCanBeFixed(t *testing.T) {
 	for _, wrong := range []string{"sim --servers 8", "replay 3 --servers 5 --short"} {
 		if code, _, _ := raftlabRuns(t, wrong); code != 2 {
 			t.Errorf("%s: got %d", wrong, code)
+		}
+	}
+}
+
+func TestReplayWritesAScript(t *testing.T) {
+	t.Parallel()
+	for line, title := range map[string]string{
+		"replay 4 --short --until 2s --script":            "A short run of the simulator with seed 4, up to event ",
+		"replay 7 --servers 5 --until 3s --script":        "A chaotic run of the simulator with seed 7, up to event ",
+		"replay 4 --short --until 2s --drop 0-9 --script": "A short run of the simulator with seed 4, up to event ",
+	} {
+		code, out, complaints := raftlabRuns(t, line)
+		if again, err := script.Play(out); code != 0 || complaints != "" || err != nil || again != out {
+			t.Errorf("%s: got %d, %q; played as a script: %v, the same: %t", line, code, complaints, err, again == out)
+		}
+		if got := script.Parse(out).Title(); !strings.HasPrefix(got, title) {
+			t.Errorf("%s: got %q", line, got)
+		}
+	}
+	for _, wrong := range []string{"--open", "--from 1s", "--server n1"} {
+		if code, out, _ := raftlabRuns(t, "replay 4 --script "+wrong); code != 2 || out != "" {
+			t.Errorf("with %s: got %d, %q", wrong, code, out)
 		}
 	}
 }

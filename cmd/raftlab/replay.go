@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"kvorum/lab"
 	"kvorum/raft/sim"
 )
 
@@ -18,7 +19,7 @@ func (l *raftlab) replay() *cobra.Command {
 	var from, until time.Duration
 	var servers []string
 	var drop ranges
-	var open bool
+	var open, script bool
 	cmd := &cobra.Command{
 		Use:   "replay SEED",
 		Short: "Print a run, line by line",
@@ -28,10 +29,14 @@ raft/testdata: who -> whom, which RPC, its fields. An entry is written index.ter
 
 A message is printed when it is sent, and once more with what became of it: it
 arrives, is lost, or waits while its receiver is paused. Where it is lost at once
-that is said in the first line. What the network repeats is marked repeated.`,
+that is said in the first line. What the network repeats is marked repeated.
+
+With --script it prints the run as such a script: what its cores were given, without
+clocks, clients and faults, from which they do the same. It may go into raft/testdata.`,
 		Example: `  raftlab replay 3 --until 8s
   raftlab replay 3 --from 3s --until 3.5s --server n1,n2
   raftlab replay 4 --short
+  raftlab replay 4 --short --until 2s --script
   raftlab replay 2 --mutant half-is-a-quorum --open`,
 		Args: oneSeed,
 	}
@@ -41,11 +46,18 @@ that is said in the first line. What the network repeats is marked repeated.`,
 	f.StringSliceVar(&servers, "server", nil, "print only what is about these servers, or about none in particular; `names` as in n1,n2,\nor n1@2: the second n1, after the first lost its disk")
 	f.Var(&drop, "drop", "leave out these actions of clients and faults, by `numbers` as raftlab shrink prints them")
 	f.BoolVar(&open, "open", false, "print nothing, and open the run in the lab, at the event that broke something or at --until")
+	f.BoolVar(&script, "script", false, "print the run as a script, in the notation of raft/testdata")
+	for _, other := range []string{"open", "from", "server"} {
+		cmd.MarkFlagsMutuallyExclusive("script", other)
+	}
 	return l.simulates(cmd, func(cmd *cobra.Command, args []string) error {
 		o := l.runOf(args)
 		o.Until, o.Drop = until, drop.numbers
 		if open {
 			return l.openRun(cmd.Context(), o)
+		}
+		if script {
+			return l.printScript(o)
 		}
 		if err := areServers(servers, o); err != nil {
 			return err
@@ -60,6 +72,22 @@ func (l *raftlab) printRun(o sim.Options, p *printing) error {
 	p.out, o.Trace = out, p.line
 	r := sim.Play(o)
 	if err := out.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	if r.Err != nil {
+		return fmt.Errorf("seed %d: %w", r.Seed, r.Err)
+	}
+	return nil
+}
+
+// printScript prints a run as a script.
+func (l *raftlab) printScript(o sim.Options) error {
+	r := sim.Play(o)
+	text, why := lab.Script(l.labRun(o), r.Events)
+	if why != "" {
+		return fmt.Errorf("seed %d as a script: %s", r.Seed, why)
+	}
+	if _, err := io.WriteString(l.stdout, text); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	if r.Err != nil {

@@ -77,8 +77,12 @@ func (l *raftlab) openRun(ctx context.Context, o sim.Options) error {
 	if r.Err != nil {
 		fmt.Fprintf(l.stdout, "seed %d, event %d: %v\n", r.Seed, r.Events, r.Err)
 	}
-	run := lab.Run{Seed: o.Seed, Servers: o.Servers, Chaos: true, Short: o.Short, Drop: o.Drop, Mutation: l.mutated}
-	return l.serveLab(ctx, anyAddress, run.Link(at))
+	return l.serveLab(ctx, anyAddress, l.labRun(o).Link(at))
+}
+
+// labRun returns a run of the simulator as the lab knows it.
+func (l *raftlab) labRun(o sim.Options) lab.Run {
+	return lab.Run{Seed: o.Seed, Servers: o.Servers, Chaos: true, Short: o.Short, Drop: o.Drop, Mutation: l.mutated}
 }
 
 func (l *raftlab) export() *cobra.Command {

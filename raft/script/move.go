@@ -56,7 +56,7 @@ func ParseFilter(args []string) (f Filter, err error) {
 // Picks reports whether f picks a message, however many were picked before.
 func (f Filter) Picks(m raft.Message) bool {
 	return (len(f.kinds) == 0 || slices.Contains(f.kinds, kind(m))) &&
-		(len(f.links) == 0 || slices.Contains(f.links, fmt.Sprintf("%s->%s", m.From, m.To))) &&
+		(len(f.links) == 0 || slices.Contains(f.links, string(m.From+"->"+m.To))) &&
 		(f.among == nil || slices.Contains(f.among, m.From) && slices.Contains(f.among, m.To))
 }
 

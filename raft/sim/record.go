@@ -19,6 +19,7 @@ type Input struct {
 	Saved    *raft.Saved         // and with this from its disk
 	Message  *raft.Message       // Stepped, Lost, Repeated
 	Number   uint64              // ReadAsked: the read's. Drained: the batch's that is to be saved, 0: none. Written, Persisted: the last batch's
+	Term     raft.Term           // ReadAsked: of the server that is asked
 	Quiet    bool                // Drained: there was nothing to do
 	Command  []byte              // Proposed
 	Other    raft.ServerID       // Suspected; TransferAsked, SnapshotEnded: to whom
@@ -92,7 +93,8 @@ func (r *consensus) Propose(command []byte) (raft.EntryID, error) {
 }
 
 func (r *consensus) ReadIndex(id uint64) error {
-	r.took(Input{Kind: ReadAsked, Number: id})
+	_, term, _ := r.Leadership()
+	r.took(Input{Kind: ReadAsked, Number: id, Term: term})
 	return r.Raft.ReadIndex(id)
 }
 
