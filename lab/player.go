@@ -72,6 +72,7 @@ func (p *Player) Violation() *Violation { return p.look().Violation }
 // reports false if there is none.
 func (p *Player) one() bool {
 	at := p.scene.events()
+	p.scene.hush(at < len(p.digests)) // then it is recorded
 	if p.isDue() {
 		line := p.run.Do[p.done].Line
 		if _, err := p.scene.do(line); err != nil {
@@ -135,6 +136,7 @@ func (p *Player) Do(line string) (answer string, err error) {
 	if err := p.play(p.at, 0); err != nil {
 		return "", err
 	}
+	p.scene.hush(false)
 	if answer, err = p.scene.do(line); err != nil {
 		return "", err
 	}

@@ -156,6 +156,12 @@ func TestASeedWithItsFaultsIsPlayed(t *testing.T) {
 	if seek(t, p, p.at-1); p.Frame().Over {
 		t.Error("it is over before its last event")
 	}
+	all, _ := p.Said(0, p.at+1, 1<<30)
+	for _, s := range all {
+		if strings.HasPrefix(s.Text, "action ") {
+			t.Errorf("it is said that %s", s.Text)
+		}
+	}
 	seek(t, p, 50)
 	if again := seek(t, p, 1<<30); again != end {
 		t.Error("it ends otherwise the second time")

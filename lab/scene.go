@@ -5,6 +5,7 @@ import "fmt"
 // scene is what a Player plays: a world of package sim, or a script.
 type scene interface {
 	step() bool     // plays the next event; false: there is none
+	hush(bool)      // what is said from now on is known, or no more
 	events() int    // that were played
 	now() float64   // when the last of them was
 	next() float64  // when the next one is

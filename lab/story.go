@@ -163,6 +163,7 @@ func (s *scriptScene) fail(invariant, text string) {
 // violationMark begins the remark that something broke in a script.
 const violationMark = "! "
 
+func (s *scriptScene) hush(bool)             {} // a script is short
 func (s *scriptScene) events() int           { return s.played }
 func (s *scriptScene) now() float64          { return float64(s.played) }
 func (s *scriptScene) next() float64         { return float64(s.played + 1) }

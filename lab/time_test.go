@@ -100,7 +100,7 @@ func TestWhatIsDoneAtAKeptFrameIsDoneThere(t *testing.T) {
 	if _, err := p.Do("crash n2"); err != nil {
 		t.Fatal(err)
 	}
-	if f := p.Frame(); f.Event != at+1 || f.Furthest.Event != at+1 || f.Servers[1].Process != "down" {
+	if f := p.Frame(); f.Event != at+1 || f.Furthest.Event != at+1 || f.Servers[1].Process != "down" || len(f.Said) < 2 {
 		t.Errorf("done at %d, it is %+v", at, f)
 	}
 	p.Advance(500)

@@ -34,6 +34,7 @@ func (s *worldScene) open(r Run, record func(sim.Input)) {
 }
 
 func (s *worldScene) step() bool     { return s.world.Step() }
+func (s *worldScene) hush(on bool)   { s.world.Quiet(on) }
 func (s *worldScene) events() int    { return s.world.Events() }
 func (s *worldScene) now() float64   { return ms(s.world.Now()) }
 func (s *worldScene) next() float64  { return ms(s.world.Next()) }
@@ -51,13 +52,13 @@ func (s *worldScene) violation() *Violation {
 	return &Violation{v.Invariant, v.Text, Point{s.world.Events(), ms(v.At)}}
 }
 
-// said leaves the times out, which are known, and the stack of a panic, which is
-// not the same twice.
+// said leaves out the times, which are known, the stack of a panic, which is not the
+// same twice, and which of the simulator's actions begins: what it does is said, too.
 func (s *worldScene) said() []string {
 	var lines []string
 	for _, line := range s.lines {
 		_, text, _ := strings.Cut(strings.TrimLeft(line, " "), "s ")
-		if !strings.HasPrefix(text, "goroutine ") {
+		if !strings.HasPrefix(text, "goroutine ") && !strings.HasPrefix(text, "action ") {
 			lines = append(lines, s.addressed(text))
 		}
 	}

@@ -41,13 +41,22 @@ type packet struct {
 	weather  int  // network.since, when it was sent
 	repeated bool // by the network
 
+	text   string        // what String returned
 	number int           // of those that a World has seen
 	due    time.Duration // when it arrives
 }
 
+// String writes the message as the trace does, which it may do more than once.
+func (p *packet) String() string {
+	if p.text == "" {
+		p.text = p.Message.String()
+	}
+	return p.text
+}
+
 // tell says in the trace what becomes of p, in the words of what.
 func (c *cluster) tell(p *packet, what ...string) {
-	if c.trace == nil {
+	if c.trace == nil || c.quiet {
 		return
 	}
 	if p.repeated {

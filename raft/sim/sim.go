@@ -174,6 +174,7 @@ type cluster struct {
 	counts       map[Situation]int
 	settled      time.Duration
 	trace        func(string)
+	quiet        bool // what happens is known, and nobody listens for now
 	record       func(Input)
 	world        *World // who looks on and interferes; nil: nobody
 }
@@ -247,7 +248,7 @@ func (c *cluster) playUntil(end time.Duration) {
 }
 
 func (c *cluster) tracef(format string, args ...any) {
-	if c.trace != nil {
+	if c.trace != nil && !c.quiet {
 		c.trace(fmt.Sprintf("%10.3fs ", c.now.Seconds()) + fmt.Sprintf(format, args...))
 	}
 }
