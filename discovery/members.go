@@ -77,6 +77,8 @@ func (m *Members) serfConfig() (*serf.Config, error) {
 	// A server that died may come back at another address as soon as the
 	// others have noticed that it is gone.
 	list.DeadNodeReclaimTime = time.Nanosecond
+	// Few servers have little news to pass on: looking oftener only wakes them.
+	list.GossipInterval = 500 * time.Millisecond
 	// Joining must not hold up a shutdown.
 	list.TCPTimeout = 2 * time.Second
 	if err := setAddresses(list, m.cfg.Listen, cmp.Or(m.cfg.Advertise, m.cfg.Listen)); err != nil {
