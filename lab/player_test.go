@@ -246,7 +246,7 @@ func TestMistakesInCommandsAreNamed(t *testing.T) {
 		"propose n1":       "that is written propose",
 		"elect n2 n3":      "that is written elect SERVER [with SERVER ...]",
 		"elect n9":         "there is no server n9",
-		"elect n3 with n9": "there is no server n9",
+		"elect n2 with n9": "there is no server n9",
 		"heartbeat n9":     "n9 does not lead",
 		"rewind":           "nothing is marked",
 		"status n9":        "there is no server n9",
