@@ -44,9 +44,10 @@ func (t *transcript) differs(run sim.View, actor script.View) string {
 		return text
 	}
 	if actor.Running || run.State != nil {
-		want := outline(run.Status, run.Log, run.State != nil)
+		log := run.Entries(0, run.Status.Last.Index)
+		want := outline(run.Status, log, run.State != nil)
 		if actor.Gathering { // its log shows what it was not asked for yet
-			actor.Log = actor.Log[:min(len(actor.Log), len(run.Log))]
+			actor.Log = actor.Log[:min(len(actor.Log), len(log))]
 		}
 		got := outline(actor.Status, actor.Log, actor.Running)
 		if want != got {

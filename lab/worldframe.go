@@ -62,7 +62,7 @@ func serverOf(v sim.View, lo, hi uint64) Server {
 	s.ID, s.Process, s.Trouble, s.Clock = string(v.ID), string(v.Process), v.Trouble, v.Clock
 	s.Timer = Timer{v.Timer, v.TimerOf}
 	s.Votes, s.Reads, s.Applied = ids(v.Votes), v.Reads, uint64(v.Applied)
-	s.Log = entriesOf(v.Log, lo, hi)
+	s.Log = entriesOf(v.Entries(raft.Index(lo), raft.Index(hi)), lo, hi)
 	if v.State == nil {
 		s.Role, s.Applied = "", uint64(v.Status.LastApplied)
 		return s

@@ -28,16 +28,21 @@ type View struct {
 	Trouble string  // with its disk: stuck or damaged; empty: none
 	Clock   float64 // its speed; 1: right
 
-	// Status, the log and the state are those of a process that runs; of one that
+	// Status, the entries and the state are those of a process that runs; of one that
 	// is down, what is known is on the disk.
 	Status  raft.Status
-	Log     []raft.Entry    // from FirstIndex on
 	Votes   []raft.ServerID // of a candidate or pre-candidate: those that have arrived, and its own
 	Timer   int             // ticks until it acts by itself, if nothing comes before; 0: never
 	TimerOf int             // the longest that it may be
 	Applied raft.Index      // by the state machine
 	State   *kv.Store       // nil: the process is down
 	Reads   int             // asked here and not answered
+	log     []slot
+}
+
+// Entries returns those of the server's log from lo to hi, as far as there are any.
+func (v View) Entries(lo, hi raft.Index) []raft.Entry {
+	return entries(v.log, max(lo, v.Status.FirstIndex), min(hi, v.Status.Last.Index))
 }
 
 // Servers returns all servers that ever were, in the order in which they came.
@@ -70,7 +75,7 @@ func (w *World) view(s *server) View {
 		return v
 	}
 	v.Status = s.raft.Status()
-	v.Log = entries(s.log, v.Status.FirstIndex)
+	v.log = s.log
 	v.Applied, v.State = s.machine.applied, s.machine.kv
 	v.Votes = w.votes(s, &v.Status)
 	if v.Timer = untilItActs(s.raft.Raft); v.Status.Role == raft.Leader {
@@ -93,19 +98,19 @@ func (w *World) viewDisk(s *server, v *View) {
 		Last: last.EntryID, Stable: last.Index, CommitIndex: d.snapshot.LastIncludedIndex, LastApplied: d.snapshot.LastIncludedIndex,
 		Snapshot: d.snapshot, Config: *last.config, ConfigIndex: last.configAt,
 	}
-	v.Log = entries(d.log, v.Status.FirstIndex)
+	v.log = d.log
 }
 
 // Disk returns what is durable on the disk of a server, whether or not its process
 // knows.
 func (w *World) Disk(id raft.ServerID) raft.Saved {
 	d := &w.c.server(id).disk.durable
-	return raft.Saved{HardState: d.hard, Snapshot: d.snapshot, Entries: entries(d.log, d.discard+1)}
+	return raft.Saved{HardState: d.hard, Snapshot: d.snapshot, Entries: entries(d.log, d.discard+1, d.last().Index)}
 }
 
-func entries(log []slot, first raft.Index) []raft.Entry {
+func entries(log []slot, lo, hi raft.Index) []raft.Entry {
 	var all []raft.Entry
-	for i := int(first); i < len(log); i++ {
+	for i := lo; i <= hi && int(i) < len(log); i++ {
 		all = append(all, log[i].Entry)
 	}
 	return all
