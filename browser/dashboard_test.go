@@ -155,7 +155,6 @@ func TestScreenshotsOfTheDashboard(t *testing.T) {
 	all := startCluster(t)
 	load(t, all, 200)
 	wide := look{width: 1280, height: 1000, still: true}
-	tall := look{width: 1000, height: 1340, still: true}
 	dark, phone := wide, look{width: 390, height: 844, scale: 2, still: true}
 	dark.dark = true
 	show := func(m *member, how look, samples int) *page {
@@ -165,13 +164,19 @@ func TestScreenshotsOfTheDashboard(t *testing.T) {
 	}
 	leader := all[0].leader()
 	watched, down := other(all, leader), all[leader[1]-'1']
-	p := show(watched, tall, 20)
-	show(watched, wide, 20).shoot("dashboard/screenshots/light.png")
-	show(watched, dark, 20).shoot("dashboard/screenshots/dark.png")
-	show(watched, phone, 5).shoot("dashboard/screenshots/phone.png")
+	p := show(watched, wide, 20)
+	for name, how := range map[string]look{"light": wide, "dark": dark} {
+		p := show(watched, how, 20)
+		p.fit("#charts")
+		p.shoot("dashboard/screenshots/" + name + ".png")
+	}
+	small := show(watched, phone, 5)
+	small.fit("#scale")
+	small.shoot("dashboard/screenshots/phone.png")
 	down.kill()
 	p.until(fmt.Sprintf(`document.querySelector("#text").textContent.includes("leads, but %s does not answer")`, down.name))
 	seen := ask[int](p, `Number(document.body.dataset.samples)`)
 	p.until(fmt.Sprintf(`Number(document.body.dataset.samples) >= %d`, seen+8))
+	p.fit("main > *")
 	p.shoot("dashboard/screenshots/down.png")
 }

@@ -25,6 +25,7 @@ const patience = 60 * time.Second
 type page struct {
 	t     testing.TB
 	ctx   context.Context
+	how   look
 	close func() // which the end of the test does, too
 
 	// complaints is what the console said. The browser's goroutine writes it
@@ -47,7 +48,7 @@ var desk = look{width: 1440, height: 900}
 // not have complained: no error, no exception, nothing refused by its policy.
 func open(t testing.TB, url string, how look) *page {
 	t.Helper()
-	p := &page{t: t}
+	p := &page{t: t, how: how}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium(t)), chromedp.DisableGPU,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true))
 	if os.Getuid() == 0 {

@@ -64,6 +64,19 @@ func TestAStoryIsCopiedAsTheScriptThatItIs(t *testing.T) {
 	}
 }
 
+// TestAnyRunIsCopiedAsAScript does so with one that had no script.
+func TestAnyRunIsCopiedAsAScript(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, elected, desk)
+	p.mayReadClipboard()
+	text := p.copied("script")
+	for _, want := range []string{"\ncluster n1 n2 n3 n4 n5", "\ncrash n2", "\n----\n"} {
+		if !strings.Contains("\n"+text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+}
+
 // TestARunIsCopiedAsAGoTest lets go vet compile it, and looks for what was done.
 func TestARunIsCopiedAsAGoTest(t *testing.T) {
 	t.Parallel()

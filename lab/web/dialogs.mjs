@@ -67,6 +67,8 @@ export function fillShare(take) {
   dialog("share").addEventListener("click", async (event) => {
     const kind = event.target.dataset?.copy;
     if (!kind) return;
+    write(shown, "");
+    write(said, "Writing it…"); // a script of a long run is played, too, to see that it is true
     const { text, why } = await take(kind);
     write(shown, text);
     if (!text) { write(said, why); return; }
