@@ -2,6 +2,7 @@ package lab
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -29,7 +30,7 @@ func TestFramesThatAreKeptAreThoseOfTheRun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := frame(p)
+		f := seek(t, p, p.at) + fmt.Sprint(p.Frame().Time)
 		if before, known := seen[p.at]; known && before != f {
 			t.Errorf("event %d is shown as\n%s\nand then as\n%s", p.at, before, f)
 		}
@@ -51,7 +52,7 @@ func TestFramesThatAreKeptAreThoseOfTheRun(t *testing.T) {
 	}
 	defer q.Close()
 	for _, at := range slices.Sorted(maps.Keys(seen)) {
-		if fresh := seek(t, q, at); fresh != seen[at] {
+		if fresh := seek(t, q, at) + fmt.Sprint(q.Frame().Time); fresh != seen[at] {
 			t.Errorf("event %d is shown as\n%s\nand by a fresh player as\n%s", at, seen[at], fresh)
 		}
 	}
