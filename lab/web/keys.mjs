@@ -9,6 +9,7 @@ export const KEYS = [
   [["1", "…", "9"], "choose a server"],
   [["m", "M"], "choose the next message, the one before"],
   [["/"], "the command line; Tab completes, ↑ ↓ is what was said before"],
+  [["↑", "↓"], "in the list of reasons: from function to function; Enter shows one"],
   [["u"], "undo the last command"],
   [["n", "p"], "the next block of a story, the one before"],
   [["o"], "another run or story"],

@@ -22,7 +22,19 @@ export class Trace {
       set(list, "data-messages", box.checked);
       list.scrollTop = list.scrollHeight;
     });
+    list.addEventListener("keydown", (event) => this.#walk(event));
     this.#functions = functions;
+  }
+
+  // walk goes among the functions with the arrows: Tab would stop at every one.
+  #walk(event) {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    const all = [...this.#list.querySelectorAll(".source")].filter((button) => button.checkVisibility());
+    const at = all.indexOf(document.activeElement);
+    const next = at < 0 && by < 0 ? all.at(-1) : all[at + by];
+    if (!next || (at < 0 && by > 0)) return;
+    event.preventDefault();
+    next.focus();
   }
 
   // show adds what was said; after a jump it asks the engine for what was said before.
@@ -56,7 +68,7 @@ export class Trace {
       s.server && el("b", { "data-term": termColour(term) }, s.server),
       el("span", { class: "words" }, s.text),
       s.sections.map((section) => el("cite", { title: section.startsWith("thesis") ? "Ongaro's dissertation" : "the paper" }, section)),
-      s.function && el("button", { class: "source", onclick: () => this.#source(s), title: `${s.file}:${s.line}` }, s.function.replace(/^Raft\./, "")));
+      s.function && el("button", { class: "source", tabindex: -1, onclick: () => this.#source(s), title: `${s.file}:${s.line}` }, s.function.replace(/^Raft\./, "")));
   }
 
   #source(sentence) {
