@@ -79,6 +79,7 @@ func (m *Members) serfConfig() (*serf.Config, error) {
 	list.DeadNodeReclaimTime = time.Nanosecond
 	// Few servers have little news to pass on: looking oftener only wakes them.
 	list.GossipInterval = 500 * time.Millisecond
+	list.EnableCompression = false // its tables are a thousand times as large as a ping
 	// Joining must not hold up a shutdown.
 	list.TCPTimeout = 2 * time.Second
 	if err := setAddresses(list, m.cfg.Listen, cmp.Or(m.cfg.Advertise, m.cfg.Listen)); err != nil {
