@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -32,20 +34,36 @@ var functions = sync.OnceValue(func() (all map[string]Function) {
 	return all
 })
 
-// speaker returns the name of the function that says the sentence; empty: none does.
-// It is the one with most of the words.
-func speaker(sentence string) (name string) {
-	most := 0
-	for candidate, f := range functions() {
-		for _, format := range f.Sentences {
-			pieces := literals(format)
-			words := len(strings.Join(pieces, ""))
-			if fits(sentence, pieces) && (words > most || words == most && candidate < name) {
-				name, most = candidate, words
-			}
+// format is that of a sentence, as what stands between its verbs.
+type format struct {
+	function string
+	pieces   []string
+	length   int // of the pieces
+}
+
+// formats are those of all functions, the one with most of the words first.
+var formats = sync.OnceValue(func() (all []format) {
+	for name, f := range functions() {
+		for _, text := range f.Sentences {
+			pieces := literals(text)
+			all = append(all, format{name, pieces, len(strings.Join(pieces, ""))})
 		}
 	}
-	return name
+	slices.SortFunc(all, func(a, b format) int {
+		return cmp.Or(cmp.Compare(b.length, a.length), cmp.Compare(a.function, b.function))
+	})
+	return all
+})
+
+// speaker returns the name of the function that says the sentence; empty: none does.
+// It is the one with most of the words.
+func speaker(sentence string) string {
+	for _, f := range formats() {
+		if f.length > 0 && fits(sentence, f.pieces) {
+			return f.function
+		}
+	}
+	return ""
 }
 
 // literals returns what stands between the verbs of a format.
