@@ -2,10 +2,10 @@
 // one can do to it: the engine behind the page of `raftlab serve`, without a page.
 //
 // A run is one of package sim's (servers, disks, network and clients under a seed,
-// calm or with the simulator's faults), with actions that are done to it at given
-// events; or it is a script of raft/testdata. Either way it is a [Player], which
-// goes forth, back, and to any event, and shows a [Frame] of each. The same run is
-// the same frames, always.
+// calm or with the simulator's faults), or a script of raft/testdata; with actions
+// that are done to it at given events, with the first of which a script is left. Either
+// way it is a [Player], which goes forth, back, and to any event, and shows a [Frame]
+// of each. The same run is the same frames, always.
 //
 // PROTOCOL.md lists the calls that [Engine.Call] answers, in JSON.
 package lab
