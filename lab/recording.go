@@ -17,6 +17,7 @@ type recording struct {
 	scene *worldScene // where it came to
 
 	reading map[raft.Term]bool // the terms in which somebody reads
+	seeds   map[int]uint64     // of the cores, by the act that starts them
 }
 
 // act is an input of a core, or what becomes of one of its messages or batches, or a
@@ -29,7 +30,7 @@ type act struct {
 	next    int  // the next input of the same server; 0: none is known
 	decides bool // after it the core was asked for its effects,
 	batch   uint64
-	quiet   bool   // and there were none
+	work    int    // and there were none
 	done    bool   // a command has seen to it
 	key     string // of its message, once it is known
 	fates   []int  // what became at once of what was sent by it: lost, repeated
@@ -56,6 +57,7 @@ func record(r Run, at int) *recording {
 	}
 	rec.listen()
 	rec.tie()
+	rec.sow()
 	return rec
 }
 
@@ -104,11 +106,11 @@ func (rec *recording) tie() {
 		}
 		if known && a.Kind == sim.Drained && !rec.acts[before].decides && rec.acts[before].isCall() {
 			b := &rec.acts[before]
-			b.decides, b.batch, b.quiet, a.done = true, a.Number, a.Quiet, true
+			b.decides, b.batch, b.work, a.done = true, a.Number, a.Work, true
 			continue
 		}
 		if a.Kind == sim.Drained {
-			a.decides, a.batch, a.quiet = true, a.Number, a.Quiet
+			a.decides, a.batch, a.work = true, a.Number, a.Work
 		}
 		if known {
 			rec.acts[before].next = i
@@ -116,6 +118,9 @@ func (rec *recording) tie() {
 		last[a.Server] = i
 	}
 }
+
+// isQuiet reports whether a core was asked for its effects after a, and there were none.
+func (a *act) isQuiet() bool { return a.decides && a.work == 0 }
 
 // isInput reports whether a is something that happens to the core of its server.
 func (a *act) isInput() bool {

@@ -43,7 +43,7 @@ type actor struct {
 }
 
 // transcribe returns the recording as a script, or what a script cannot say. It tells
-// the run in brief, if that comes to the same.
+// the run in brief, with seeds that are short to write, if that comes to the same.
 func transcribe(rec *recording) (text, why string) {
 	for _, brief := range []bool{true, false} {
 		again := *rec
@@ -53,6 +53,14 @@ func transcribe(rec *recording) (text, why string) {
 		}
 	}
 	return text, why
+}
+
+// seed returns the seed of the core that an act starts.
+func (t *transcript) seed(i int) uint64 {
+	if t.brief {
+		return t.seeds[i]
+	}
+	return t.acts[i].Config.Seed
 }
 
 func (rec *recording) tell(brief bool) (text, why string) {

@@ -50,7 +50,7 @@ func (t *transcript) skipQuiet(a *act) int {
 	}
 	switch a.Message.Body.(type) {
 	case raft.AppendEntries, raft.InstallSnapshot, raft.RequestVote:
-		for next > 0 && t.acts[next].Kind == sim.Ticked && t.acts[next].decides && t.acts[next].quiet {
+		for next > 0 && t.acts[next].Kind == sim.Ticked && t.acts[next].isQuiet() {
 			next = t.acts[next].next
 		}
 	}
@@ -99,9 +99,9 @@ func (t *transcript) start(i int) {
 	}
 	if s == nil {
 		t.actors[a.Server] = &actor{id: a.Server}
-		t.do("server %s seed=%d", a.Server, a.Config.Seed)
+		t.do("server %s seed=%d", a.Server, t.seed(i))
 	} else {
-		t.do("restart %s seed=%d", s.id, a.Config.Seed)
+		t.do("restart %s seed=%d", s.id, t.seed(i))
 	}
 	t.actors[a.Server].at = a.next
 	if t.why == "" && !isSaved(t.draft.stage.Disks(a.Server)[0], *a.Saved) {
@@ -128,6 +128,9 @@ func (t *transcript) end(i int, s *actor) {
 		how = fmt.Sprintf(" snapshot %d", want.Snapshot.LastIncludedIndex)
 	}
 	if n < 0 {
+		if disks[0].Snapshot.LastIncludedIndex > want.Snapshot.LastIncludedIndex {
+			t.refuse(a, "the newest snapshot of %s is damaged, and an older one takes its place", s.id)
+		}
 		t.refuse(a, "the crash of %s leaves on its disk a part of what was being written", s.id)
 		return
 	}

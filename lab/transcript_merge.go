@@ -3,15 +3,21 @@ package lab
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"kvorum/raft/script"
 )
 
 // merge writes commands that follow each other, and deliver a message each, as one
-// that delivers them all in the same order, where there is one.
+// that delivers them all in the same order, where there is one; and copies together.
 func merge(commands []command) (merged []command) {
 	for len(commands) > 0 {
+		if n := len(merged) - 1; n >= 0 && areCopies(merged[n].text, commands[0].text) {
+			merged[n].text += strings.TrimPrefix(commands[0].text, "duplicate")
+			commands = commands[1:]
+			continue
+		}
 		end := 0
 		for end < len(commands) && commands[end].delivers != nil {
 			end++
@@ -27,6 +33,19 @@ func merge(commands []command) (merged []command) {
 		}
 	}
 	return merged
+}
+
+// areCopies reports whether two commands copy a message each, the second a later one:
+// copies are made in the order in which the messages wait.
+func areCopies(one, other string) bool {
+	if !strings.HasPrefix(one, "duplicate #") || !strings.HasPrefix(other, "duplicate #") {
+		return false
+	}
+	number := func(line string) int {
+		n, _ := strconv.Atoi(line[strings.LastIndex(line, "#")+1:])
+		return n
+	}
+	return number(one) < number(other)
 }
 
 // together returns the command that does what several do; empty: there is none.

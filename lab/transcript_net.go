@@ -126,7 +126,7 @@ func (t *transcript) nextStep(l script.Letter) int {
 		a := &t.acts[n]
 		switch {
 		case a.done:
-		case a.Kind == sim.Ticked && a.decides && a.quiet:
+		case a.Kind == sim.Ticked && a.isQuiet():
 			ticks++
 		case t.isArrival(a, l):
 			if passed && !t.teachesNothing(a, &st) || !passed && ticks > 0 && !isNoMatter(a) && !t.isForgottenAfter(ticks, a, s) {

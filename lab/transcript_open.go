@@ -11,7 +11,7 @@ import (
 
 // open writes how the cluster begins, and returns the first act after that.
 func (t *transcript) open() (first int) {
-	var founders, others []*act
+	var founders, others []int
 	for first < len(t.acts) {
 		a := &t.acts[first]
 		if a.said == "" && (a.Kind != sim.Started || t.actors[a.Server] != nil) {
@@ -20,9 +20,9 @@ func (t *transcript) open() (first int) {
 		if a.Kind == sim.Started {
 			t.actors[a.Server] = &actor{id: a.Server, at: a.next}
 			if config := a.Saved.Snapshot.Config; slices.Contains(config.Voters, a.Server) {
-				founders = append(founders, a)
+				founders = append(founders, first)
 			} else {
-				others = append(others, a)
+				others = append(others, first)
 			}
 		}
 		first++
@@ -32,23 +32,23 @@ func (t *transcript) open() (first int) {
 		t.why = "nobody founds the cluster"
 		return first
 	}
-	c := founders[0].Config
+	c := t.acts[founders[0]].Config
 	t.countsBytes = c.MaxAppend.Bytes+c.MaxInflight.Bytes+c.MaxUncommitted.Bytes > 0
-	t.do("%s", clusterLine(founders))
+	t.do("%s", t.clusterLine(founders))
 	t.do("show reasons")
-	for _, a := range others {
-		t.do("server %s seed=%d", a.Server, a.Config.Seed)
+	for _, i := range others {
+		t.do("server %s seed=%d", t.acts[i].Server, t.seed(i))
 	}
 	return first
 }
 
-func clusterLine(founders []*act) string {
+func (t *transcript) clusterLine(founders []int) string {
 	line, seeds := "cluster", []string(nil)
-	for _, a := range founders {
-		line += " " + string(a.Server)
-		seeds = append(seeds, fmt.Sprint(a.Config.Seed))
+	for _, i := range founders {
+		line += " " + string(t.acts[i].Server)
+		seeds = append(seeds, fmt.Sprint(t.seed(i)))
 	}
-	c := founders[0].Config
+	c := t.acts[founders[0]].Config
 	line += limitOption("append", c.MaxAppend) + limitOption("inflight", c.MaxInflight) + limitOption("uncommitted", c.MaxUncommitted)
 	if c.HeartbeatTicks != 2 {
 		line += fmt.Sprintf(" heartbeat=%d", c.HeartbeatTicks)

@@ -33,7 +33,7 @@ func (r refusals) take(t *testing.T, run Run, at int) {
 		isPlayed(t, run.Link(at), text)
 		return
 	}
-	for _, known := range []string{"leaves on its disk a part of what was being written"} {
+	for _, known := range []string{"is damaged, and an older one takes its place", "leaves on its disk a part of what was being written"} {
 		if strings.Contains(why, known) {
 			r[known]++
 			return
@@ -46,7 +46,7 @@ func (r refusals) take(t *testing.T, run Run, at int) {
 func TestARunOfTheSimulatorIsTakenAwayAsAScript(t *testing.T) {
 	t.Parallel()
 	refused := refusals{}
-	for seed := range uint64(60) {
+	for seed := range uint64(40) {
 		refused.take(t, Run{Seed: seed, Chaos: true, Short: true}, 1<<30)
 		refused.take(t, Run{Seed: seed, Chaos: true, Short: true}, 100+7*int(seed))
 	}
@@ -54,7 +54,7 @@ func TestARunOfTheSimulatorIsTakenAwayAsAScript(t *testing.T) {
 	refused.take(t, Run{Seed: 8, Chaos: true, Servers: 5}, 6000)
 	refused.take(t, Run{Seed: 1, Clients: true, Servers: 5}, 3000)
 	if len(refused) > 0 {
-		t.Errorf("refused, of some 120 runs: %v", refused)
+		t.Errorf("refused, of some 80 runs: %v", refused)
 	}
 }
 

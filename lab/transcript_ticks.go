@@ -10,7 +10,7 @@ import (
 // tick waits with ticks after which nothing happens.
 func (t *transcript) tick(i int, s *actor) {
 	a := &t.acts[i]
-	if a.decides && a.quiet && !s.gathering {
+	if a.isQuiet() && !s.gathering {
 		s.ticks++
 		return
 	}
@@ -68,7 +68,7 @@ func (t *transcript) wait(s *actor) {
 // isNoMatter reports whether it is all the same if the ticks before an act come after
 // it: an answer after which a server does nothing moves none of its timers.
 func isNoMatter(a *act) bool {
-	if a.Kind != sim.Stepped || !a.decides || !a.quiet {
+	if a.Kind != sim.Stepped || !a.isQuiet() {
 		return false
 	}
 	_, is := a.Message.Body.(raft.AppendEntriesResponse)

@@ -20,7 +20,7 @@ type Input struct {
 	Message  *raft.Message       // Stepped, Lost, Repeated
 	Number   uint64              // ReadAsked: the read's. Drained: the batch's that is to be saved, 0: none. Written, Persisted: the last batch's
 	Term     raft.Term           // ReadAsked: of the server that is asked
-	Quiet    bool                // Drained: there was nothing to do
+	Work     int                 // Drained: how much there was to do, messages, entries, reads and sentences; 0: nothing
 	Command  []byte              // Proposed
 	Other    raft.ServerID       // Suspected; TransferAsked, SnapshotEnded: to whom
 	Members  *raft.Configuration // ConfigAsked
@@ -115,8 +115,20 @@ func (r *consensus) Suspect(id raft.ServerID) {
 
 func (r *consensus) Effects() raft.Effects {
 	fx := r.Raft.Effects()
-	r.took(Input{Kind: Drained, Number: fx.Persist.Seq, Quiet: fx.Empty()})
+	r.took(Input{Kind: Drained, Number: fx.Persist.Seq, Work: Work(&fx)})
 	return fx
+}
+
+// Work returns how many things effects ask for, or tell.
+func Work(fx *raft.Effects) int {
+	n := len(fx.Messages) + len(fx.Persist.Messages) + len(fx.Committed) + len(fx.Reads) + len(fx.Trace)
+	if fx.Restore != nil {
+		n++
+	}
+	if fx.Persist.Seq != 0 {
+		n++
+	}
+	return n
 }
 
 func (r *consensus) Persisted(seq uint64) {
