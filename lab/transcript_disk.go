@@ -94,6 +94,7 @@ func (t *transcript) persisted(i int, s *actor) {
 func (t *transcript) start(i int) {
 	a := &t.acts[i]
 	s := t.actors[a.Server]
+	t.dropLost(true)
 	if t.turn(); len(t.draft.comments) == 0 {
 		t.draft.comment(fmt.Sprintf("%.3fs: %s starts", a.At.Seconds(), a.Server))
 	}

@@ -165,7 +165,7 @@ func (t *transcript) deliver(a *act) {
 	}
 	text := t.pick(l)
 	if len(t.lost) > 0 && text[0] == '#' {
-		t.dropLost()
+		t.dropLost(false)
 		text = t.pick(l)
 	}
 	_, isSnapshot := l.Body.(raft.InstallSnapshot)
@@ -209,28 +209,27 @@ func (t *transcript) lose(a *act) {
 	t.lost = append(t.lost, l.Number)
 }
 
-// dropLost drops what was lost.
-func (t *transcript) dropLost() {
-	if len(t.lost) == 0 {
-		return
-	}
-	others := map[string]bool{} // links with messages that are not lost
-	for _, l := range t.draft.stage.Letters() {
-		if !slices.Contains(t.lost, l.Number) {
-			others[link(l)] = true
-		}
+// dropLost drops what was lost: all, or without what was sent to servers that are down,
+// which can wait until there is somebody again who could receive it.
+func (t *transcript) dropLost(all bool) {
+	isDropped, others := map[int]bool{}, map[string]bool{} // others: links with messages that stay
+	letters := t.draft.stage.Letters()
+	for _, l := range letters {
+		_, runs := t.draft.stage.Status(l.To)
+		isDropped[l.Number] = slices.Contains(t.lost, l.Number) && (all || runs)
+		others[link(l)] = others[link(l)] || !isDropped[l.Number]
 	}
 	var links, numbers []string
-	for _, l := range t.draft.stage.Letters() {
+	for _, l := range letters {
 		switch {
-		case !slices.Contains(t.lost, l.Number), slices.Contains(links, link(l)):
+		case !isDropped[l.Number], slices.Contains(links, link(l)):
 		case others[link(l)]:
 			numbers = append(numbers, fmt.Sprintf("#%d", l.Number))
 		default:
 			links = append(links, link(l))
 		}
 	}
-	t.lost = nil
+	t.lost = slices.DeleteFunc(t.lost, func(n int) bool { return isDropped[n] })
 	for _, words := range [][]string{links, numbers} {
 		if len(words) > 0 {
 			t.draft.do("drop " + strings.Join(words, " ")) //nolint:errcheck // there is no mistake in it

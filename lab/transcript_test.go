@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,7 +51,8 @@ func TestARunOfTheSimulatorIsTakenAwayAsAScript(t *testing.T) {
 		refused.take(t, Run{Seed: seed, Chaos: true, Short: true}, 1<<30)
 		refused.take(t, Run{Seed: seed, Chaos: true, Short: true}, 100+7*int(seed))
 	}
-	refused.take(t, Run{Seed: 7, Chaos: true}, 6000)
+	refused.take(t, Run{Seed: 15, Chaos: true}, 2500) // with learners
+	refused.take(t, Run{Seed: 20, Chaos: true}, 2500)
 	refused.take(t, Run{Seed: 8, Chaos: true, Servers: 5}, 6000)
 	refused.take(t, Run{Seed: 1, Clients: true, Servers: 5}, 3000)
 	if len(refused) > 0 {
@@ -159,5 +161,35 @@ func TestARunOfTheLab(t *testing.T) {
 	out, err := runAsTest(t, text, "vote-without-log-check")
 	if err == nil || !strings.Contains(out, "it falls: # A short run of the simulator with seed 6") || !strings.Contains(out, " leads term 4 without entry ") {
 		t.Errorf("with a broken rule: %v, %s", err, out)
+	}
+}
+
+// Where a server of the run came to something else, the script is not handed out.
+func TestAScriptThatComesToSomethingElseIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	for what, until := range map[string]func(s *worldScene, was Frame) bool{
+		"a term": func(s *worldScene, was Frame) bool {
+			return s.frame(window{lo: 9}).Servers[0].Term > was.Servers[0].Term
+		},
+		"commitIndex": func(s *worldScene, was Frame) bool {
+			return s.frame(window{lo: 9}).Servers[0].Commit > was.Servers[0].Commit
+		},
+		"what is down": func(s *worldScene, was Frame) bool { return s.frame(window{lo: 9}).Servers[0].Process == "down" },
+	} {
+		rec := record(Run{Seed: 3, Chaos: true, Short: true}, 60)
+		defer rec.scene.close()
+		if _, why := transcribe(rec); why != "" {
+			t.Fatal(why)
+		}
+		acts, was := slices.Clone(rec.acts), rec.scene.frame(window{lo: 9})
+		for !until(rec.scene, was) {
+			if !rec.scene.step() {
+				t.Fatalf("%s is the same to the end", what)
+			}
+		}
+		rec.acts = acts
+		if text, why := transcribe(rec); text != "" || !strings.Contains(why, "in the script n") {
+			t.Errorf("%s is another: %q", what, why)
+		}
 	}
 }

@@ -75,7 +75,9 @@ func (s *draft) turn() {
 
 // turn ends a block; what was lost meanwhile is dropped.
 func (t *transcript) turn() {
-	t.dropLost()
+	if len(t.lost) > 0 {
+		t.dropLost(false)
+	}
 	t.draft.turn()
 }
 

@@ -12,6 +12,7 @@ import (
 // close ends the script, and demands that every server came to the same there.
 func (t *transcript) close() {
 	t.turn()
+	t.dropLost(true)
 	t.do("logs")
 	actors := map[raft.ServerID]script.View{}
 	for _, v := range t.draft.stage.Servers() {
