@@ -76,6 +76,11 @@ func TestTheFocusIsSeen(t *testing.T) {
 			t.Errorf("Tab does not come to %s, but to %v", want, visited)
 		}
 	}
+	p.keys("m") // a message, which Tab does not come to
+	p.until(`document.activeElement.matches(".message")`)
+	if !ask[bool](p, seen) {
+		t.Error("the focus is not seen on a message")
+	}
 	ask[bool](p, `(document.querySelector("#trace ol").focus(), true)`)
 	p.keys(kb.ArrowUp, kb.ArrowUp)
 	function := ask[string](p, `document.activeElement.textContent`)
@@ -135,5 +140,5 @@ func TestAClientAsksFromTheCard(t *testing.T) {
 		p.until(`document.querySelector("#operations li .words").textContent.startsWith("get x")`)
 	}
 	p.keys(kb.Escape, " ")
-	p.until(`[...document.querySelectorAll("#operations li")].some((o) => o.dataset.state === "definite" && o.textContent.includes("TOO_STALE"))`)
+	p.until(`[...document.querySelectorAll("#operations li")].some((o) => o.dataset.state === "definite" && o.textContent.includes("bounded 100ms: TOO_STALE"))`)
 }
