@@ -90,7 +90,7 @@ func (rec *recording) say(line string) {
 // tie tells each input which one is its server's next, and puts the effects that were
 // asked for right after an input to that.
 func (rec *recording) tie() {
-	last := map[raft.ServerID]int{}
+	last, final := map[raft.ServerID]int{}, 0
 	rec.reading = map[raft.Term]bool{}
 	for i := range rec.acts {
 		a := &rec.acts[i]
@@ -115,7 +115,10 @@ func (rec *recording) tie() {
 		if known {
 			rec.acts[before].next = i
 		}
-		last[a.Server] = i
+		last[a.Server], final = i, i
+	}
+	if v := rec.scene.violation(); v != nil && v.Invariant == "panic" {
+		rec.acts[final].decides = true // it was not asked: it is not there any more
 	}
 }
 

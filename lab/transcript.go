@@ -80,7 +80,7 @@ func (rec *recording) tell(brief bool) (text, why string) {
 		t.tell(i)
 		t.sweep()
 	}
-	if t.why == "" && t.draft.panicked == "" {
+	if t.why == "" {
 		t.close()
 	}
 	if t.why != "" {

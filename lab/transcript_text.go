@@ -95,6 +95,12 @@ func (s *draft) comment(text string) {
 
 func (s *draft) String() string {
 	s.turn()
+	if len(s.comments) > 0 {
+		s.text.WriteString("\n")
+	}
+	for _, c := range s.comments {
+		s.text.WriteString(wrap(c))
+	}
 	return s.text.String()
 }
 

@@ -14,6 +14,12 @@ func (t *transcript) close() {
 	t.turn()
 	t.dropLost(true)
 	t.do("logs")
+	if p := t.draft.panicked; p != "" {
+		if v := t.scene.violation(); v == nil || v.Text != p {
+			t.why = "in the script, and not in the run: " + p
+		}
+		return
+	}
 	actors := map[raft.ServerID]script.View{}
 	for _, v := range t.draft.stage.Servers() {
 		actors[v.ID] = v
