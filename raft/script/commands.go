@@ -84,8 +84,7 @@ func (s *Stage) doOne(command string, id raft.ServerID, args []string) error {
 	return s.doServer(command, id, r, args)
 }
 
-// doServer performs a command that is an input to the server id, and then what
-// the server asks for.
+// doServer performs a command about a server that runs.
 func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []string) error {
 	switch command {
 	case "crash":
@@ -105,10 +104,20 @@ func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []
 		return s.compact(id, r, args)
 	case "tick":
 		return s.tick(id, r, args)
+	}
+	if err := s.input(command, id, r, args); err != nil {
+		return err
+	}
+	s.perform(id)
+	return nil
+}
+
+// input gives a server the input that a command is.
+func (s *Stage) input(command string, id raft.ServerID, r *raft.Raft, args []string) error {
+	other := raft.ServerID(strings.Join(args, ""))
+	switch command {
 	case "persist":
-		if err := s.persistSome(id, args); err != nil {
-			return err
-		}
+		return s.persistSome(id, args)
 	case "perform":
 		s.disks[id].gathering = false
 	case "heartbeat":
@@ -124,11 +133,11 @@ func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []
 		s.readID++
 		s.answer(id, r.ReadIndex(s.readID))
 	case "told":
-		r.SnapshotDone(raft.ServerID(strings.Join(args, "")))
+		r.SnapshotDone(other)
 	case "suspect":
-		r.Suspect(raft.ServerID(strings.Join(args, "")))
+		r.Suspect(other)
 	case "transfer":
-		s.answer(id, r.TransferLeadership(raft.ServerID(strings.Join(args, ""))))
+		s.answer(id, r.TransferLeadership(other))
 	case "config":
 		voters, learners := args, []string(nil)
 		if i := slices.Index(args, "learners"); i >= 0 {
@@ -139,7 +148,6 @@ func (s *Stage) doServer(command string, id raft.ServerID, r *raft.Raft, args []
 	default:
 		return errors.New("no such command")
 	}
-	s.perform(id)
 	return nil
 }
 
