@@ -9,7 +9,8 @@ import { drawSign } from "./messages.mjs";
 import { makeServer, updateServer } from "./server.mjs";
 import { knife } from "./knife.mjs";
 
-const FAREWELL = 350; // milliseconds for which a message that is gone is still seen
+const FAREWELL = 350; // milliseconds for which a message that is gone is still seen,
+const FAREWELLS = 30; // if no more are: where time flies, nobody could follow them
 
 export class Stage {
   #svg; #frame = null; #places = new Map(); #radius = 40;
@@ -55,8 +56,15 @@ export class Stage {
     const done = frame.said.findLast((s) => s.kind === "command")?.text ?? "";
     const told = frame.scenario && !frame.scenario.left ? frame.scenario.lines[frame.scenario.line] ?? "" : done;
     const dropping = /^drop/.test(told) || (frame.scenario && /^crash/.test(told));
+    let leaving = 0;
     for (const [number, flight] of this.#flights) {
+      if (flight.leaves) leaving++;
       if (here.has(number) || flight.leaves) continue;
+      if (++leaving > FAREWELLS) {
+        flight.element.remove();
+        this.#flights.delete(number);
+        continue;
+      }
       flight.leaves = performance.now();
       set(flight.element, "data-gone", true);
       const early = flight.message.due > flight.message.sent && flight.message.due > frame.time + 0.001;
