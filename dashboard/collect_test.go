@@ -2,9 +2,13 @@ package dashboard
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
 )
@@ -144,4 +148,130 @@ func TestLogsOfAllServersAreOneStory(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	})
+}
+
+func TestWhyAServerDoesNotAnswerIsSaidPlainly(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]string{
+		status.Error(codes.Unavailable, "dial tcp: connect: connection refused"): "it refuses connections: its process is not running",
+		status.Error(codes.DeadlineExceeded, "too late"):                         "no answer within 700ms: it is paused, overloaded or cut off",
+		status.Error(codes.Unavailable, "context deadline exceeded"):             "no answer within 700ms: it is paused, overloaded or cut off",
+		status.Error(codes.Unavailable, "error reading from server: EOF"):        "the connection to it broke",
+		status.Error(codes.Internal, "something else"):                           "something else",
+	} {
+		if got := reason(err); got != want {
+			t.Errorf("%v: got %q, want %q", err, got, want)
+		}
+	}
+	look := newCollector("n1", nil)
+	look.own = &kvorumv1.StatusResponse{ClusterId: "c"}
+	if got := look.check(&kvorumv1.Member{}, &kvorumv1.StatusResponse{ClusterId: "c"}, nil); !strings.Contains(got, "older") {
+		t.Errorf("an answer without detail: got %q", got)
+	}
+}
+
+func TestAProblemIsToldWithoutThePackage(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 2, func(t *testing.T, c *cluster, look *collector) {
+		c.servers["n2"].Detail.NotReady = "raft: no leader is known"
+		if got := look.collect(t.Context()).Servers[1].Problem; got != "no leader is known" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
+func TestOnlyAChangeIsNoticed(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 3, func(t *testing.T, c *cluster, look *collector) {
+		c.gone["n3"] = true
+		look.collect(t.Context())
+		look.collect(t.Context())
+		if len(look.noticed) != 0 {
+			t.Errorf("a server that was never seen: got %v", look.noticed)
+		}
+		for i := range 2 * maxEvents {
+			c.gone["n2"] = i%2 == 0
+			look.collect(t.Context())
+		}
+		if len(look.noticed) != maxEvents || look.noticed[0].Text != "answers again" {
+			t.Errorf("got %d events, want the latest %d", len(look.noticed), maxEvents)
+		}
+	})
+}
+
+func TestALeaderThatDoesNotAnswerAnyMoreDoesNotLead(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 3, func(t *testing.T, c *cluster, look *collector) {
+		c.elect("n2", 2)
+		if s := look.collect(t.Context()); s.Leader == nil || s.Leader.Name != "n2" {
+			t.Errorf("got %+v", s.Leader)
+		}
+		c.gone["n2"] = true
+		if s := look.collect(t.Context()); s.Leader != nil {
+			t.Errorf("got %+v, want none", s.Leader)
+		}
+	})
+}
+
+func TestEachServerIsAskedOnceARound(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 3, func(t *testing.T, c *cluster, look *collector) {
+		look.collect(t.Context())
+		if c.asked != 4 { // this one first, to learn who the others are
+			t.Errorf("asked %d times, want 4", c.asked)
+		}
+	})
+}
+
+func TestOneMoreThanHalfIsNeeded(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 4, func(t *testing.T, c *cluster, look *collector) {
+		if got := look.collect(t.Context()).Quorums[0]; got.Needed != 3 || got.Spare != 1 {
+			t.Errorf("of four: got %+v", got)
+		}
+	})
+	if got := tolerance([]Quorum{{Voters: 3, Spare: 1}, {Voters: 3, Spare: 0}}); got != "No other may fail now." {
+		t.Errorf("the scarcer of two quorums: got %q", got)
+	}
+	if got := everybody(2); got != "both servers answer" {
+		t.Errorf("two: got %q", got)
+	}
+}
+
+func TestMembershipHasFourWords(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		voter, oldVoter, joint bool
+		want                   string
+	}{
+		{false, false, false, "learner"}, {false, false, true, "learner"}, {true, false, false, "voter"},
+		{true, false, true, "joining"}, {false, true, true, "leaving"}, {true, true, true, "voter"},
+	} {
+		if got := membership(&kvorumv1.Member{Voter: tt.voter, OldVoter: tt.oldVoter}, tt.joint); got != tt.want {
+			t.Errorf("%+v: got %s", tt, got)
+		}
+	}
+}
+
+func TestOnlyStatesOfTheSameLogAreCompared(t *testing.T) {
+	t.Parallel()
+	server := func(name string, up bool, applied uint64, hash string) Server {
+		return Server{Name: name, Up: up, State: &State{AppliedIndex: applied, StateHash: hash}}
+	}
+	n1 := server("n1", true, 10, "a")
+	for name, tt := range map[string]struct {
+		other Server
+		want  string
+	}{
+		"another state": {server("n2", true, 10, "b"), "n2"}, "the same": {server("n2", true, 10, "a"), ""},
+		"another index": {server("n2", true, 11, "b"), ""}, "an old answer": {server("n2", false, 10, "b"), ""},
+		"no answer": {Server{Name: "n2", Up: true}, ""},
+	} {
+		if _, got := diverged([]Server{n1, tt.other}); got != tt.want {
+			t.Errorf("%s: got %q, want %q", name, got, tt.want)
+		}
+	}
+	if _, got := diverged([]Server{server("n1", true, 0, "a"), server("n2", true, 0, "b")}); got != "" {
+		t.Errorf("before anything is applied: got %q", got)
+	}
 }

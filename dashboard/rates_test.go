@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	kvorumv1 "kvorum/proto/kvorum/v1"
 )
 
@@ -60,4 +62,41 @@ func TestRestartIsNoNegativeLoad(t *testing.T) {
 			t.Errorf("got %+v", s.Load)
 		}
 	})
+}
+
+func TestProgramsThatCountDifferentlyAreNotCompared(t *testing.T) {
+	t.Parallel()
+	at := func(seconds int, counts ...uint64) sample {
+		timings := &kvorumv1.Timings{Kind: kindWrite, Bounds: make([]float64, len(counts)), Counts: counts}
+		return sample{&kvorumv1.StatusResponse{Detail: &kvorumv1.Detail{Timings: []*kvorumv1.Timings{timings}}}, time.Unix(int64(seconds), 0)}
+	}
+	if got := between(at(0, 1, 2, 3), at(1, 1, 2)); len(got) != 0 {
+		t.Errorf("fewer buckets than before: got %v", got)
+	}
+	sum := between(at(0, 1, 2), at(1, 4, 6))
+	sum.add(between(at(0, 1, 2, 3), at(1, 1, 2, 9)))
+	if got := sum[kindWrite].counts; len(got) != 2 || got[0] != 3 || got[1] != 4 {
+		t.Errorf("with another's buckets: got %v, want those of the first alone", got)
+	}
+}
+
+func TestNoLoadIsMadeOfOneMoment(t *testing.T) {
+	t.Parallel()
+	at := func(seconds, uptime int) sample {
+		return sample{&kvorumv1.StatusResponse{Detail: &kvorumv1.Detail{Uptime: durationpb.New(time.Duration(uptime))}}, time.Unix(int64(seconds), 0)}
+	}
+	if at(1, 2).follows(at(1, 1)) || !at(2, 2).follows(at(1, 1)) {
+		t.Error("an answer follows one of the same moment, or does not follow an earlier one")
+	}
+	if s := (&sighting{base: at(1, 1), last: at(2, 2), problem: "it is paused"}); s.period() != nil {
+		t.Error("a server that does not answer has a load")
+	}
+}
+
+func TestPastTheLastBoundTheQuantileIsThat(t *testing.T) {
+	t.Parallel()
+	h := &histogram{bounds: []float64{0.001, 0.002}, counts: []uint64{1, 2}, count: 100}
+	if got := h.quantile(0.99); got != 0.002 {
+		t.Errorf("got %v, want 0.002", got)
+	}
 }

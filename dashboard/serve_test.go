@@ -122,6 +122,11 @@ func TestPagesAreBounded(t *testing.T) {
 		if w := get(); w.Code != http.StatusServiceUnavailable {
 			t.Errorf("one page more: got %d", w.Code)
 		}
+		cancel()
+		watching.Wait()
+		if w := get(); w.Code != http.StatusOK {
+			t.Errorf("when all are closed: got %d", w.Code)
+		}
 	})
 }
 
@@ -161,6 +166,7 @@ func TestPageOfAnotherSiteCannotReadOverLoopback(t *testing.T) {
 		want int
 	}{
 		{"127.0.0.1:8402", loopback, 200}, {"localhost:8402", loopback, 200}, {"[::1]:8402", loopback, 200}, {"127.0.0.1", loopback, 200},
+		{"[::1]", loopback, 200}, {"n1.localhost:8402", loopback, 200},
 		{"evil.example:8402", loopback, 421}, {"evil.example", loopback, 421}, {"localhost.evil.example", loopback, 421},
 		{"db1:8402", other, 200},
 	}
@@ -175,4 +181,67 @@ func TestPageOfAnotherSiteCannotReadOverLoopback(t *testing.T) {
 			t.Errorf("%s at %v: got %d, want %d", tt.host, tt.came, w.Code, tt.want)
 		}
 	}
+}
+
+// TestWhatMattersIsSentAtOnce: who is there, how they are and who leads; figures may wait.
+func TestWhatMattersIsSentAtOnce(t *testing.T) {
+	t.Parallel()
+	snapshot := func(change func(*Snapshot, *Server)) Snapshot {
+		n1 := Server{ID: "n1@1", Membership: "voter", State: &State{Role: "follower", Term: 1, CommitIndex: 1}}
+		s := Snapshot{Health: Health{Text: "all is well"}}
+		change(&s, &n1)
+		s.Servers = []Server{n1}
+		return s
+	}
+	sent := snapshot(func(*Snapshot, *Server) {})
+	tests := map[string]struct {
+		change func(*Snapshot, *Server)
+		want   bool
+	}{
+		"nothing":    {func(*Snapshot, *Server) {}, false},
+		"figures":    {func(s *Snapshot, n1 *Server) { n1.State.CommitIndex = 2 }, false},
+		"health":     {func(s *Snapshot, n1 *Server) { s.Health.Text = "all is lost" }, true},
+		"server":     {func(s *Snapshot, n1 *Server) { n1.ID = "n1@2" }, true},
+		"membership": {func(s *Snapshot, n1 *Server) { n1.Membership = "learner" }, true},
+		"problem":    {func(s *Snapshot, n1 *Server) { n1.Problem = "it is paused" }, true},
+		"role":       {func(s *Snapshot, n1 *Server) { n1.State.Role = "leader" }, true},
+		"term":       {func(s *Snapshot, n1 *Server) { n1.State.Term = 2 }, true},
+		"time":       {func(s *Snapshot, n1 *Server) { s.Time = 900 }, true},
+	}
+	for name, tt := range tests {
+		if got := isDue(sent, snapshot(tt.change)); got != tt.want {
+			t.Errorf("%s: due is %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+func TestStreamTellsTheLoadFromTheSecondMessageOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t.Context(), newCluster(1))
+		defer p.close()
+		time.Sleep(3 * time.Second)
+		for i, s := range p.snapshots(t) {
+			if (s.Load != nil) != (i > 0) {
+				t.Errorf("message %d: load %+v", i, s.Load)
+			}
+		}
+	})
+}
+
+func TestAnswersSayWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := open(t.Context(), newCluster(1))
+		synctest.Wait()
+		p.close()
+		once := httptest.NewRecorder()
+		Handler("n1", newCluster(1).ask).ServeHTTP(once, httptest.NewRequest(http.MethodGet, "/dashboard.json", nil))
+		for want, got := range map[string]http.Header{"application/json": once.Header(), "text/event-stream": p.Header()} {
+			if got.Get("Content-Type") != want || got.Get("X-Content-Type-Options") != "nosniff" || got.Get("Cache-Control") != "no-store" ||
+				got.Get("Cross-Origin-Resource-Policy") != "same-origin" || got.Get("Referrer-Policy") != "no-referrer" {
+				t.Errorf("got %v, want %s for this site alone", got, want)
+			}
+		}
+	})
 }
