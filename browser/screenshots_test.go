@@ -52,8 +52,9 @@ func (p *page) fit(selector string) {
 	ask[bool](p, `new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))`)
 }
 
-// withFewColours paints a picture with the 256 commonest of its colours that differ:
-// a page has few, and the others are shades at the edges of letters.
+// withFewColours paints a picture with 256 of its colours, so that none is farther
+// from what it was than must be: a page has few, and the others are shades at the
+// edges of letters.
 func withFewColours(picture image.Image) image.Image {
 	counts := map[color.RGBA]int{}
 	bounds := picture.Bounds()
@@ -65,21 +66,41 @@ func withFewColours(picture image.Image) image.Image {
 	commonest := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
 		return cmp.Or(counts[b]-counts[a], cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
 	})
-	var palette color.Palette
-	for _, c := range commonest {
-		if len(palette) < 256 && !slices.ContainsFunc(palette, func(other color.Color) bool { return alike(other.(color.RGBA), c) }) {
-			palette = append(palette, c)
-		}
-	}
-	few := image.NewPaletted(bounds, palette)
+	few := image.NewPaletted(bounds, paletteOf(commonest, func(c color.RGBA) bool { return counts[c] >= areas }))
 	draw.Draw(few, bounds, picture, bounds.Min, draw.Src)
 	return few
 }
 
-// alike reports that nobody would see the difference.
-func alike(a, b color.RGBA) bool {
-	near := func(a, b uint8) bool { return max(a, b)-min(a, b) < 3 }
-	return near(a.R, b.R) && near(a.G, b.G) && near(a.B, b.B)
+// areas is how many pixels have a colour that fills areas, as those of a shadow do.
+const areas = 400
+
+// paletteOf returns at most 256 colours, one of them near to each, and very near to
+// each that is common.
+func paletteOf(colours []color.RGBA, common func(color.RGBA) bool) color.Palette {
+	for near := uint8(1); ; near++ {
+		var palette color.Palette
+		for _, c := range colours {
+			within := near
+			if common(c) {
+				within = min(near, 1)
+			}
+			if !slices.ContainsFunc(palette, func(other color.Color) bool { return alike(other.(color.RGBA), c, within) }) {
+				palette = append(palette, c)
+			}
+			if len(palette) > 256 {
+				break
+			}
+		}
+		if len(palette) <= 256 {
+			return palette
+		}
+	}
+}
+
+// alike reports that no part of two colours differs by more than near.
+func alike(a, b color.RGBA, near uint8) bool {
+	within := func(a, b uint8) bool { return max(a, b)-min(a, b) <= near }
+	return within(a.R, b.R) && within(a.G, b.G) && within(a.B, b.B)
 }
 
 func dark(l look) look {
