@@ -18,14 +18,15 @@ type clusterService struct {
 }
 
 func (s *clusterService) Status(ctx context.Context, req *kvorumv1.StatusRequest) (*kvorumv1.StatusResponse, error) {
+	// What is applied is asked first, so that none of it lies beyond what the node then
+	// says is committed. Entries without a command do not touch the state machine: between
+	// its last command and what the node had applied before, there are none of another kind.
+	applied := s.node.Applied()
+	hash, revision := s.store.Hash()
 	st, err := s.nodeStatus(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// Entries without a command do not touch the state machine: between its last
-	// command and what the node had applied before, there are none of another kind.
-	applied := s.node.Applied()
-	hash, revision := s.store.Hash()
 	resp := &kvorumv1.StatusResponse{
 		ClusterId:          s.identity.ClusterID(),
 		ServerId:           node.Name(st.ID),

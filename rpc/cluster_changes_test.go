@@ -1,9 +1,11 @@
 package rpc
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	kvorumv1 "kvorum/proto/kvorum/v1"
@@ -60,6 +62,30 @@ func TestStatusIsTheSameTruthOnEveryServer(t *testing.T) {
 	for _, server := range leader.status(t).GetServers() {
 		if server.GetRpcAddr() == "" || server.GetIsLeader() != (server.GetId() == leader.name) {
 			t.Errorf("got %v", server)
+		}
+	}
+}
+
+func TestStatusOfABusyServerHasNothingAppliedThatIsNotCommitted(t *testing.T) {
+	t.Parallel()
+	s := newCluster(t, 1).leader()
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer cancel()
+	for range 8 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := s.client.Set(ctx, &kvorumv1.SetRequest{Key: "k"}); err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 300 {
+		if st := s.status(t); st.GetAppliedIndex() > st.GetCommitIndex() || st.GetCommitIndex() > st.GetLastIndex() {
+			t.Errorf("applied %d, committed %d, the log ends at %d", st.GetAppliedIndex(), st.GetCommitIndex(), st.GetLastIndex())
+			return
 		}
 	}
 }
