@@ -83,7 +83,8 @@ func (m *member) eventually(what string, ok func() bool) {
 		select {
 		case <-again.C:
 		case <-deadline:
-			m.t.Fatalf("%s: waited %v until it %s", m.name, patience, what)
+			log, _ := os.ReadFile(filepath.Join(m.dir, "log")) // if there is one
+			m.t.Fatalf("%s: waited %v until it %s; its log:\n%s", m.name, patience, what, log)
 		}
 	}
 }
