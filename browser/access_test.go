@@ -93,10 +93,9 @@ func TestTheCardCoversNothing(t *testing.T) {
 	t.Parallel()
 	at := serveLab(t)
 	for _, how := range []look{desk, {width: 1024, height: 700}, {width: 390, height: 844}} {
+		p := open(t, at.String(), how)
 		for i, link := range []string{elected, "scenario=figure8&at=152", "seed=6&chaos=1&short=1&at=600&mutation=vote-without-log-check"} {
-			at.Fragment = link
-			p := open(t, at.String(), how)
-			p.until(ready)
+			p.load(*at, i, link)
 			p.keys("1")
 			p.until(`!document.querySelector("#inspector").hidden`)
 			const covered = `(() => {
@@ -112,8 +111,8 @@ func TestTheCardCoversNothing(t *testing.T) {
 			if i < 2 && !ask[bool](p, `document.querySelector("#inspector button").checkVisibility() && document.activeElement.getBoundingClientRect().top < innerHeight`) {
 				t.Errorf("%d wide, %s: the card is out of sight", how.width, link)
 			}
-			p.close()
 		}
+		p.close()
 	}
 }
 

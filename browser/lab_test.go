@@ -2,9 +2,11 @@ package browser
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -27,6 +29,15 @@ func openLab(t testing.TB, link string, how look) *page {
 	p := open(t, at.String(), how)
 	p.until(ready)
 	return p
+}
+
+// load shows another run in the same tab. The number is of the test's own choice: with
+// the same address but for the fragment the page would not be loaded anew.
+func (p *page) load(at url.URL, number int, link string) {
+	p.t.Helper()
+	at.RawQuery, at.Fragment = fmt.Sprint("n=", number), link
+	p.do(chromedp.Navigate(at.String()))
+	p.until(fmt.Sprintf("location.search === %q && %s", "?"+at.RawQuery, ready))
 }
 
 func TestAnElectionACrashAndTheNextElection(t *testing.T) {

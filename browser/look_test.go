@@ -1,12 +1,10 @@
 package browser
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
 )
 
 // prefer changes what the person prefers, while the page is open.
@@ -57,7 +55,8 @@ const faint = `(() => {
 // TestTextIsLegibleInLightAndDark changes from one to the other while a page is open.
 func TestTextIsLegibleInLightAndDark(t *testing.T) {
 	t.Parallel()
-	at, p := serveLab(t), (*page)(nil)
+	at := serveLab(t)
+	p := open(t, at.String(), look{width: 1440, height: 900, still: true})
 	for i, link := range []string{
 		elected,
 		"seed=1&servers=5&at=330&do=98:set+x+1;188:split+n1+n2+|+n3+n4+n5;189:set+x+2+at+n2",
@@ -67,13 +66,7 @@ func TestTextIsLegibleInLightAndDark(t *testing.T) {
 		"scenario=thesis-4.3-joint&at=36",
 		"seed=6&chaos=1&short=1&mutation=vote-without-log-check",
 	} {
-		at.RawQuery, at.Fragment = fmt.Sprint(i), link // a query, to have it loaded anew
-		if p == nil {
-			p = open(t, at.String(), look{width: 1440, height: 900, still: true})
-		} else {
-			p.do(chromedp.Navigate(at.String()))
-		}
-		p.until(ready)
+		p.load(*at, i, link)
 		if strings.Contains(link, "mutation") {
 			p.until(isRed)
 		}
