@@ -5,7 +5,8 @@
 // calm or with the simulator's faults), or a script of raft/testdata; with actions
 // that are done to it at given events, with the first of which a script is left. Either
 // way it is a [Player], which goes forth, back, and to any event, and shows a [Frame]
-// of each. The same run is the same frames, always.
+// of each. The same run is the same frames, always. [Script] writes a run of package
+// sim's as a script; see package transcript.
 //
 // PROTOCOL.md lists the calls that [Engine.Call] answers, in JSON.
 package lab

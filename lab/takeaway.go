@@ -82,17 +82,6 @@ func (p *Player) Script() (text, why string) {
 	return text, why
 }
 
-// Script returns a run of the simulator, up to an event, as a script in the notation of
-// raft/testdata, or what of it no script can say. A script has neither clocks nor
-// clients nor faults: what remains of a run is what its cores were given, from which
-// the same follows. Before it is handed out the script is played, and all servers are
-// compared with those of the run.
-func Script(r Run, at int) (text, why string) {
-	rec := record(r, at)
-	defer rec.scene.close()
-	return transcribe(rec)
-}
-
 // Outline says in a line what a server has come to.
 func (s Server) Outline() string {
 	return fmt.Sprintf("%s %s %s term=%d vote=%q leader=%q last=%d.%d commit=%d applied=%d",

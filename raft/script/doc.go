@@ -22,7 +22,7 @@
 //	mark       rewind        logs        status S1      network
 //
 // What follows is seldom wanted by hand: a run of the simulator that is written as a
-// script needs it (package lab).
+// script needs it (package lab/transcript).
 //
 //	persist S1 N                   the first N batches; the disk stays held
 //	crash S1 written N             the first N batches were on the disk, unknown to S1,

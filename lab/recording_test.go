@@ -3,7 +3,6 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
@@ -24,12 +23,11 @@ func isPlayed(t *testing.T, name, text string) {
 // refusals counts runs that no script can say, by what stands in the way.
 type refusals map[string]int
 
-// take takes a run away as a script, and plays that.
+// take takes a run away as a script, and plays that. Script compares all servers, or
+// refuses.
 func (r refusals) take(t *testing.T, run Run, at int) {
 	t.Helper()
-	rec := record(run, at)
-	defer rec.scene.close()
-	text, why := transcribe(rec)
+	text, why := Script(run, at)
 	if why == "" {
 		isPlayed(t, run.Link(at), text)
 		return
@@ -41,23 +39,6 @@ func (r refusals) take(t *testing.T, run Run, at int) {
 		}
 	}
 	t.Errorf("%s: %s", run.Link(at), why)
-}
-
-// What came of a run comes of its script: transcribe compares all servers, or refuses.
-func TestARunOfTheSimulatorIsTakenAwayAsAScript(t *testing.T) {
-	t.Parallel()
-	refused := refusals{}
-	for seed := range uint64(40) {
-		refused.take(t, Run{Seed: seed, Chaos: true, Short: true}, 1<<30)
-		refused.take(t, Run{Seed: seed, Chaos: true, Short: true}, 100+7*int(seed))
-	}
-	refused.take(t, Run{Seed: 15, Chaos: true}, 2500) // with learners
-	refused.take(t, Run{Seed: 20, Chaos: true}, 2500)
-	refused.take(t, Run{Seed: 8, Chaos: true, Servers: 5}, 6000)
-	refused.take(t, Run{Seed: 1, Clients: true, Servers: 5}, 3000)
-	if len(refused) > 0 {
-		t.Errorf("refused, of some 80 runs: %v", refused)
-	}
 }
 
 // interfered returns a calm run in which anything is done that can be.
@@ -156,36 +137,6 @@ func TestARunOfTheLab(t *testing.T) {
 		source := fmt.Sprintf(text, strings.ReplaceAll(runText(want.run), "lab.", ""))
 		if out, err := runAsTest(t, source, mutation); err == nil || !strings.Contains(out, "cluster n1") || !strings.Contains(out, want.says) {
 			t.Errorf("%s: %v, %s", mutation, err, out[max(0, len(out)-2000):])
-		}
-	}
-}
-
-// Where a server of the run came to something else, the script is not handed out.
-func TestAScriptThatComesToSomethingElseIsNotHandedOut(t *testing.T) {
-	t.Parallel()
-	for what, until := range map[string]func(s *worldScene, was Frame) bool{
-		"a term": func(s *worldScene, was Frame) bool {
-			return s.frame(window{lo: 9}).Servers[0].Term > was.Servers[0].Term
-		},
-		"commitIndex": func(s *worldScene, was Frame) bool {
-			return s.frame(window{lo: 9}).Servers[0].Commit > was.Servers[0].Commit
-		},
-		"what is down": func(s *worldScene, was Frame) bool { return s.frame(window{lo: 9}).Servers[0].Process == "down" },
-	} {
-		rec := record(Run{Seed: 3, Chaos: true, Short: true}, 60)
-		defer rec.scene.close()
-		if _, why := transcribe(rec); why != "" {
-			t.Fatal(why)
-		}
-		acts, was := slices.Clone(rec.acts), rec.scene.frame(window{lo: 9})
-		for !until(rec.scene, was) {
-			if !rec.scene.step() {
-				t.Fatalf("%s is the same to the end", what)
-			}
-		}
-		rec.acts = acts
-		if text, why := transcribe(rec); text != "" || !strings.Contains(why, "in the script n") {
-			t.Errorf("%s is another: %q", what, why)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package lab
+package transcript
 
 import (
 	"fmt"
@@ -10,24 +10,9 @@ import (
 )
 
 // open writes how the cluster begins, and returns the first act after that.
-func (t *transcript) open() (first int) {
-	var founders, others []int
-	for first < len(t.acts) {
-		a := &t.acts[first]
-		if a.said == "" && (a.Kind != sim.Started || t.actors[a.Server] != nil) {
-			break
-		}
-		if a.Kind == sim.Started {
-			t.actors[a.Server] = &actor{id: a.Server, at: a.next}
-			if config := a.Saved.Snapshot.Config; slices.Contains(config.Voters, a.Server) {
-				founders = append(founders, first)
-			} else {
-				others = append(others, first)
-			}
-		}
-		first++
-	}
-	t.draft.title(t.run, t.at, t.scene)
+func (t *teller) open(title string) (first int) {
+	founders, others, first := t.founded()
+	t.draft.comment(title)
 	if len(founders) == 0 {
 		t.why = "nobody founds the cluster"
 		return first
@@ -42,7 +27,30 @@ func (t *transcript) open() (first int) {
 	return first
 }
 
-func (t *transcript) clusterLine(founders []int) string {
+// founded returns the acts with which the run begins, which start the voters of the
+// first configuration, and others; and the first act after those.
+func (t *teller) founded() (founders, others []int, first int) {
+	for ; first < len(t.acts); first++ {
+		a := &t.acts[first]
+		if a.remark != nil {
+			continue
+		}
+		if a.Kind != sim.Started || t.actors[a.Server] != nil {
+			break
+		}
+		t.actors[a.Server] = &actor{id: a.Server, next: a.next}
+		if slices.Contains(a.Saved.Snapshot.Config.Voters, a.Server) {
+			founders = append(founders, first)
+		} else {
+			others = append(others, first)
+		}
+	}
+	return founders, others, first
+}
+
+// clusterLine returns the command for new servers, with the options in which they
+// differ from those of a script.
+func (t *teller) clusterLine(founders []int) string {
 	line, seeds := "cluster", []string(nil)
 	for _, i := range founders {
 		line += " " + string(t.acts[i].Server)
@@ -59,6 +67,8 @@ func (t *transcript) clusterLine(founders []int) string {
 	return line + " seeds=" + strings.Join(seeds, ",")
 }
 
+// limitOption writes a limit. Only that of what is on its way is not 0 in a script if
+// nothing is said.
 func limitOption(name string, l raft.Limit) string {
 	switch {
 	case l == raft.Limit{} && name != "inflight":
@@ -69,4 +79,12 @@ func limitOption(name string, l raft.Limit) string {
 		return fmt.Sprintf(" %s=%dB", name, l.Bytes)
 	}
 	return fmt.Sprintf(" %s=%d,%dB", name, l.Entries, l.Bytes)
+}
+
+// seed returns the seed of the core that an act starts.
+func (t *teller) seed(i int) uint64 {
+	if seed, is := t.seeds[i]; is {
+		return seed
+	}
+	return t.acts[i].Config.Seed
 }

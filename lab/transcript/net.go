@@ -1,4 +1,4 @@
-package lab
+package transcript
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 
 // key is equal for messages that say the same, whatever the commands in them are. In
 // brief, heartbeats do, whatever their round, in a term without reads.
-func (t *transcript) key(m *raft.Message) string {
+func (t *teller) key(m *raft.Message) string {
 	text := m.String()
 	switch body := m.Body.(type) {
 	case raft.AppendEntries:
@@ -32,7 +32,7 @@ func (t *transcript) key(m *raft.Message) string {
 }
 
 // keyOfLetter returns the key of a message of the script.
-func (t *transcript) keyOfLetter(l script.Letter) string {
+func (t *teller) keyOfLetter(l script.Letter) string {
 	key, known := t.keys[l.Number]
 	if !known {
 		key = t.key(&l.Message)
@@ -43,7 +43,7 @@ func (t *transcript) keyOfLetter(l script.Letter) string {
 
 // keyOf returns the key of the message that an act is about. That of a read changes
 // when the read is told.
-func (t *transcript) keyOf(a *act) string {
+func (t *teller) keyOf(a *act) string {
 	switch a.Message.Body.(type) {
 	case raft.ReadIndexRequest, raft.ReadIndexResponse:
 		return t.key(t.renumbered(*a.Message))
@@ -54,8 +54,9 @@ func (t *transcript) keyOf(a *act) string {
 	return a.key
 }
 
-// renumbered returns a message of the simulator as it is in the script.
-func (t *transcript) renumbered(m raft.Message) *raft.Message {
+// renumbered returns a message of the run as it is in the script, where reads have
+// other numbers.
+func (t *teller) renumbered(m raft.Message) *raft.Message {
 	switch body := m.Body.(type) {
 	case raft.ReadIndexRequest:
 		m.Body = raft.ReadIndexRequest{ID: t.reads[body.ID]}
@@ -65,9 +66,10 @@ func (t *transcript) renumbered(m raft.Message) *raft.Message {
 	return &m
 }
 
-// letter returns the message of the script that is the given one of the run: the first
-// that says the same. Among the lost it looks if lost is true, else among the others.
-func (t *transcript) letter(m *raft.Message, lost bool) (found script.Letter, is bool) {
+// letter returns the message that waits in the script for the given one of the run: the
+// first that says the same. If lost is true it looks among the lost, else among the
+// others.
+func (t *teller) letter(m *raft.Message, lost bool) (found script.Letter, is bool) {
 	key := t.key(t.renumbered(*m))
 	for _, l := range t.draft.stage.Letters() {
 		if l.From == m.From && l.To == m.To && slices.Contains(t.lost, l.Number) == lost && t.keyOfLetter(l) == key {
@@ -77,87 +79,10 @@ func (t *transcript) letter(m *raft.Message, lost bool) (found script.Letter, is
 	return script.Letter{}, false
 }
 
-// sweep delivers what waits in the order in which it was sent, as far as that is what
-// comes next to each server: so one command can deliver many. What comes after the
-// next comment stays there.
-func (t *transcript) sweep() {
-	for t.why == "" && t.draft.panicked == "" {
-		n := t.arrival()
-		if n == 0 {
-			return
-		}
-		t.tellNext(n)
-	}
-}
-
-// arrival returns the act that is the arrival of a message that waits, if it is the
-// next of its receiver, and the message the first on its link; 0: there is none.
-func (t *transcript) arrival() int {
-	var passed []string
-	for _, l := range t.draft.stage.Letters() {
-		if slices.Contains(passed, link(l)) {
-			continue
-		}
-		passed = append(passed, link(l))
-		if slices.Contains(t.lost, l.Number) {
-			continue
-		}
-		if n := t.nextStep(l); n > 0 {
-			return n
-		}
-	}
-	return 0
-}
-
-// nextStep returns the act by which a message arrives if nothing but quiet ticks come
-// before, which need not be told; in brief, also past answers that move nothing, if
-// this is another.
-func (t *transcript) nextStep(l script.Letter) int {
-	s := t.actors[l.To]
-	if s == nil || s.gathering {
-		return 0
-	}
-	var st raft.Status
-	if t.brief {
-		st, _ = t.draft.stage.Status(s.id)
-	}
-	ticks, passed := s.ticks, false
-	for n := s.at; n > 0 && n < t.limit; n = t.acts[n].next {
-		a := &t.acts[n]
-		switch {
-		case a.done:
-		case a.Kind == sim.Ticked && a.isQuiet():
-			ticks++
-		case t.isArrival(a, l):
-			if passed && !t.teachesNothing(a, &st) || !passed && ticks > 0 && !isNoMatter(a) && !t.isForgottenAfter(ticks, a, s) {
-				return 0
-			}
-			return n
-		case t.brief && t.teachesNothing(a, &st):
-			passed = true
-		default:
-			return 0
-		}
-	}
-	return 0
-}
-
-// isArrival reports whether an act is the arrival of a message.
-func (t *transcript) isArrival(a *act, l script.Letter) bool {
-	return a.Kind == sim.Stepped && a.decides && a.Message.From == l.From && t.keyOf(a) == t.keyOfLetter(l)
-}
-
-// tellNext tells the arrival of a message, and before it the ticks before it.
-func (t *transcript) tellNext(n int) {
-	a := &t.acts[n]
-	for s := t.actors[a.Server]; s.at != n && !isNoMatter(a); {
-		t.tell(s.at)
-	}
-	t.tell(n)
-}
-
-// deliver tells that a message arrives.
-func (t *transcript) deliver(a *act) {
+// deliver tells that a message arrives. If it is a snapshot, its sender hears of that
+// when it did in the run. If the message must be named by its number, those that are
+// lost may be what stands before it.
+func (t *teller) deliver(a *act) {
 	l, is := t.letter(a.Message, false)
 	if !is {
 		t.refuse(a, "%v arrives, which nobody has sent in the script", a.Message)
@@ -181,23 +106,28 @@ func (t *transcript) deliver(a *act) {
 
 // pick names a message: by its kind and link where it is the first such, else by its
 // number.
-func (t *transcript) pick(l script.Letter) string {
+func (t *teller) pick(l script.Letter) string {
 	kind := strings.TrimPrefix(fmt.Sprintf("%T", l.Body), "raft.")
 	text := fmt.Sprintf("1 %s %s->%s", kind, l.From, l.To)
 	f, _ := script.ParseFilter(strings.Fields(text)) // never fails
-	for _, other := range t.draft.stage.Letters() {
-		if f.Picks(other.Message) {
-			if other.Number != l.Number {
-				return fmt.Sprintf("#%d", l.Number)
-			}
-			break
-		}
+	if first(f, t.draft.stage.Letters()) != l.Number {
+		return fmt.Sprintf("#%d", l.Number)
 	}
 	return text
 }
 
-// lose tells that a message is lost.
-func (t *transcript) lose(a *act) {
+// become tells what became of a message.
+func (t *teller) become(a *act) {
+	if a.Kind == sim.Lost {
+		t.lose(a)
+	} else {
+		t.repeat(a)
+	}
+}
+
+// lose notes that a message is lost, which is dropped later. A snapshot is dropped now,
+// and its sender hears of that when it did in the run.
+func (t *teller) lose(a *act) {
 	l, is := t.letter(a.Message, false)
 	if !is {
 		return // it never left: its sender's process has ended
@@ -210,20 +140,21 @@ func (t *transcript) lose(a *act) {
 }
 
 // dropLost drops what was lost: all, or without what was sent to servers that are down,
-// which can wait until there is somebody again who could receive it.
-func (t *transcript) dropLost(all bool) {
-	isDropped, others := map[int]bool{}, map[string]bool{} // others: links with messages that stay
+// which can wait until there is somebody again who could receive it. Where all that
+// waits on a link is dropped, the link is named, else the messages are.
+func (t *teller) dropLost(all bool) {
+	isDropped, keepsSome := map[int]bool{}, map[string]bool{} // by message; by link
 	letters := t.draft.stage.Letters()
 	for _, l := range letters {
 		_, runs := t.draft.stage.Status(l.To)
 		isDropped[l.Number] = slices.Contains(t.lost, l.Number) && (all || runs)
-		others[link(l)] = others[link(l)] || !isDropped[l.Number]
+		keepsSome[link(l)] = keepsSome[link(l)] || !isDropped[l.Number]
 	}
 	var links, numbers []string
 	for _, l := range letters {
 		switch {
 		case !isDropped[l.Number], slices.Contains(links, link(l)):
-		case others[link(l)]:
+		case keepsSome[link(l)]:
 			numbers = append(numbers, fmt.Sprintf("#%d", l.Number))
 		default:
 			links = append(links, link(l))
@@ -240,7 +171,7 @@ func (t *transcript) dropLost(all bool) {
 func link(l script.Letter) string { return string(l.From + "->" + l.To) }
 
 // repeat tells that a copy of a message is on its way.
-func (t *transcript) repeat(a *act) {
+func (t *teller) repeat(a *act) {
 	if l, is := t.letter(a.Message, true); is { // the copy takes the place of what was lost
 		t.lost = slices.DeleteFunc(t.lost, func(n int) bool { return n == l.Number })
 		return

@@ -1,0 +1,122 @@
+package transcript
+
+import (
+	"fmt"
+	"strings"
+
+	"kvorum/raft/script"
+)
+
+// draft is a script as it is written, and the stage on which it is played meanwhile.
+// Its last block is not written yet.
+type draft struct {
+	stage *script.Stage
+	text  strings.Builder // the blocks before the last
+
+	comments    []string
+	isCommanded bool // the last of the comments is what somebody did, and no command follows yet
+	commands    []command
+	panicked    string // what a core said that gave up, in the last command
+}
+
+func newDraft() *draft { return &draft{stage: script.New(nil)} }
+
+// command is a line of a block. One that delivers a single message may be merged with
+// others, so it tells which message that was, and which waited before and after it.
+type command struct {
+	text          string
+	delivers      *script.Letter
+	before, after []script.Letter
+}
+
+// linesOfABlock is how many commands stand together at most.
+const linesOfABlock = 12
+
+// hasRoom reports whether the block has room for another command. Those that deliver,
+// one after the other, count as one: they will be merged.
+func (d *draft) hasRoom() bool {
+	n := 0
+	for i, c := range d.commands {
+		if c.delivers == nil || i == 0 || d.commands[i-1].delivers == nil {
+			n++
+		}
+	}
+	return n < linesOfABlock
+}
+
+// do performs a command, and writes it.
+func (d *draft) do(line string) (err error) {
+	d.commands = append(d.commands, command{text: line})
+	defer func() {
+		if p := recover(); p != nil { // the core names broken properties itself
+			d.panicked = fmt.Sprint(p)
+		}
+	}()
+	return d.stage.Do(line)
+}
+
+// delivered notes which message the last command has delivered.
+func (d *draft) delivered(l script.Letter, before []script.Letter) {
+	c := &d.commands[len(d.commands)-1]
+	c.delivers, c.before, c.after = &l, before, d.stage.Letters()
+}
+
+// comment begins a block, or goes on with the comments before its first command.
+func (d *draft) comment(text string) {
+	d.turn()
+	d.comments = append(d.comments, text)
+}
+
+// turn ends a block, if it has a command.
+func (d *draft) turn() {
+	if len(d.commands) == 0 {
+		return
+	}
+	d.writeComments()
+	for _, c := range merge(d.commands) {
+		d.text.WriteString(c.text + "\n")
+	}
+	if out := d.stage.Printed(); out != "" {
+		d.text.WriteString("----\n" + out)
+	}
+	d.commands = nil
+	d.stage.Turn()
+}
+
+// writeComments writes the comments of a block, and the empty line before it.
+func (d *draft) writeComments() {
+	if d.text.Len() > 0 {
+		d.text.WriteString("\n")
+	}
+	for _, c := range d.comments {
+		d.text.WriteString(wrap(c))
+	}
+	d.comments, d.isCommanded = nil, false
+}
+
+// String ends the script, and returns it.
+func (d *draft) String() string {
+	d.turn()
+	if len(d.comments) > 0 {
+		d.writeComments()
+	}
+	return d.text.String()
+}
+
+// wrap writes a comment in lines.
+func wrap(text string) string {
+	var b strings.Builder
+	width := 0
+	for word := range strings.FieldsSeq(text) {
+		if width+1+len(word) > 88 || width == 0 {
+			if width > 0 {
+				b.WriteString("\n")
+			}
+			b.WriteString("#")
+			width = 1
+		}
+		b.WriteString(" " + word)
+		width += 1 + len(word)
+	}
+	return b.String() + "\n"
+}

@@ -1,0 +1,111 @@
+package transcript
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"kvorum/raft"
+	"kvorum/raft/script"
+	"kvorum/raft/sim"
+)
+
+// play plays a run up to an event, and records it with a remark on every crash.
+func play(t *testing.T, o sim.Options, events int) (*Recording, *sim.World) {
+	t.Helper()
+	rec := &Recording{Title: fmt.Sprintf("Seed %d", o.Seed)}
+	var w *sim.World
+	o.Record = rec.Take
+	o.Trace = func(line string) {
+		if w != nil && strings.Contains(line, "crash") {
+			rec.Say(Remark{At: w.Now(), Text: line})
+		}
+	}
+	w = sim.NewWorld(o)
+	t.Cleanup(w.Close)
+	for w.Events() < events && w.Step() {
+	}
+	return rec, w
+}
+
+// What came of a run comes of its script: Write compares all servers, or refuses.
+func TestARunComesToTheSameAsAScript(t *testing.T) {
+	t.Parallel()
+	takes := func(o sim.Options, events int) {
+		rec, w := play(t, o, events)
+		name := fmt.Sprintf("%+v, up to event %d", o, w.Events())
+		text, why := Write(rec, w)
+		if why != "" {
+			t.Errorf("%s: %s", name, why)
+			return
+		}
+		switch again, err := script.Play(text); {
+		case err != nil:
+			t.Errorf("%s: the script has a mistake: %v", name, err)
+		case again != text:
+			t.Errorf("%s: the script does not play as it is written", name)
+		}
+	}
+	for seed := range uint64(40) {
+		takes(sim.Options{Seed: seed, Short: true}, 1<<30)
+		takes(sim.Options{Seed: seed, Short: true}, 100+7*int(seed))
+	}
+	takes(sim.Options{Seed: 15}, 2500) // with learners
+	takes(sim.Options{Seed: 20}, 2500)
+	takes(sim.Options{Seed: 8, Servers: 5}, 6000)
+	takes(sim.Options{Seed: 1, Calm: true, Clients: 3, Servers: 5}, 3000)
+}
+
+// Where a server of the run came to something else, there is no script.
+func TestAScriptThatComesToSomethingElseIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	for what, isAnother := range map[string]func(is, was sim.View) bool{
+		"a term":       func(is, was sim.View) bool { return is.Status.Term > was.Status.Term },
+		"commitIndex":  func(is, was sim.View) bool { return is.Status.CommitIndex > was.Status.CommitIndex },
+		"what is down": func(is, _ sim.View) bool { return is.Process == sim.Down },
+	} {
+		rec, w := play(t, sim.Options{Seed: 3, Short: true}, 60)
+		if _, why := Write(rec, w); why != "" {
+			t.Fatal(why)
+		}
+		recorded := Recording{acts: rec.acts}
+		for was := w.Servers()[0]; !isAnother(w.Servers()[0], was); {
+			if !w.Step() {
+				t.Fatalf("%s is the same to the end", what)
+			}
+		}
+		if text, why := Write(&recorded, w); text != "" || !strings.Contains(why, "in the script n") {
+			t.Errorf("%s is another: %q, %q", what, text, why)
+		}
+	}
+}
+
+// What is on a disk is told only if a script can leave it there.
+func TestWhatNoScriptCanLeaveOnADiskIsRefused(t *testing.T) {
+	t.Parallel()
+	entry := func(i raft.Index) raft.Entry { return raft.Entry{EntryID: raft.EntryID{Index: i, Term: 1}} }
+	written := []raft.Saved{{}, {Entries: []raft.Entry{entry(1), entry(2)}}}
+	snapshot := raft.SnapshotMeta{LastIncludedIndex: 1, LastIncludedTerm: 1}
+	for want, left := range map[string]raft.Saved{
+		"":                      {},
+		" written 1":            {Entries: written[1].Entries},
+		" snapshot 1":           {Snapshot: snapshot},
+		" written 1 snapshot 1": {Snapshot: snapshot, Entries: written[1].Entries},
+	} {
+		if how, is := crashThatLeaves(left, written); how != want || !is {
+			t.Errorf("got crash%s, %t, want crash%s", how, is, want)
+		}
+	}
+	half := raft.Saved{Entries: written[1].Entries[:1]}
+	if how, is := crashThatLeaves(half, written); is {
+		t.Errorf("half of a batch is left by crash%s", how)
+	}
+}
+
+func TestARunWithoutFoundersIsRefused(t *testing.T) {
+	t.Parallel()
+	_, w := play(t, sim.Options{Seed: 1, Calm: true}, 1)
+	if text, why := Write(&Recording{}, w); text != "" || why != "nobody founds the cluster" {
+		t.Errorf("got %q, %q", text, why)
+	}
+}
