@@ -120,14 +120,13 @@ func TestABrokenRuleShowsRed(t *testing.T) {
 	p.until("!(" + isRed + ")")
 }
 
-// TestARuleThatIsKnownToFallFalls chooses from the list those with a link of their own.
+// TestARuleThatIsKnownToFallFalls chooses from the list a rule that falls in a story, and
+// one that somebody made fall by hand. Package site's tests let all fall, in no browser.
 func TestARuleThatIsKnownToFallFalls(t *testing.T) {
 	t.Parallel()
 	p := openLab(t, "seed=3&servers=3&at=250&do=240:set+x+1", desk)
-	rules := ask[[]string](p, `fetch("mutations.json").then((r) => r.json()).then((all) => all.filter((m) => m.link).map((m) => m.name))`)
-	if len(rules) == 0 {
-		t.Fatal("no rule has a run in which it falls")
-	}
+	rules := ask[[]string](p, `fetch("mutations.json").then((r) => r.json()).then((all) => 
+		[all.find((m) => m.link.startsWith("scenario=")), all.find((m) => m.link.includes("&do="))].map((m) => m.name))`)
 	for _, rule := range rules {
 		ask[bool](p, fmt.Sprintf(`(document.querySelector('[data-mutation=%q]').click(), true)`, rule))
 		p.until(fmt.Sprintf(`document.querySelectorAll("main > .run > .label")[1]?.innerText.endsWith(%q)`, strings.ReplaceAll(rule, "-", " ")))
