@@ -11,20 +11,8 @@ import (
 // Write returns a run as a script in the notation of raft/testdata, or why no script can
 // say it. The world is where the run came to after all that was recorded.
 func Write(r *Recording, w *sim.World) (text, why string) {
-	acts := slices.Clone(r.acts)
-	v := w.Violation()
-	reading := tie(acts, v != nil && v.Invariant == "panic")
-	seeds := sow(acts)
 	for _, brief := range []bool{true, false} {
-		t := &teller{
-			acts: slices.Clone(acts), world: w, reading: reading, brief: brief,
-			draft: newDraft(), actors: map[raft.ServerID]*actor{},
-			keys: map[int]string{}, reads: map[uint64]uint64{},
-		}
-		if brief {
-			t.seeds = seeds
-		}
-		if text, why = t.script(r.Title); why == "" {
+		if text, why = newTeller(r, w, brief).script(r.Title); why == "" {
 			break
 		}
 	}
@@ -37,17 +25,31 @@ type teller struct {
 	world   *sim.World         // where the run came to
 	reading map[raft.Term]bool // the terms in which somebody reads
 	seeds   map[int]uint64     // of cores, by the act that starts them; else those of the run
-	brief   bool               // take heartbeats for each other, and ticks before answers
+	brief   bool               // what a core could notice is done, too; see the package comment
 
 	draft  *draft
 	actors map[raft.ServerID]*actor
 	lost   []int             // numbers of messages that wait, and are still to be dropped
 	keys   map[int]string    // of messages that wait, by their number
 	reads  map[uint64]uint64 // the run's number of a read -> the script's
-	limit  int               // the next remark: no act after it is told before it
+	limit  int               // the next remark: no tick or arrival after it is told before it
 
 	countsBytes bool   // a limit of the run does, so words are as long as commands
 	why         string // what the script cannot say; empty: nothing yet
+}
+
+func newTeller(r *Recording, w *sim.World, brief bool) *teller {
+	t := &teller{
+		acts: slices.Clone(r.acts), world: w, brief: brief,
+		draft: newDraft(), actors: map[raft.ServerID]*actor{},
+		keys: map[int]string{}, reads: map[uint64]uint64{},
+	}
+	v := w.Violation()
+	t.reading = tie(t.acts, v != nil && v.Invariant == "panic")
+	if brief {
+		t.seeds = sow(t.acts)
+	}
+	return t
 }
 
 // actor is a server of the script.

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +81,44 @@ func TestAScriptThatComesToSomethingElseIsNotHandedOut(t *testing.T) {
 	}
 }
 
+// What a server of the script came to is all compared with the run.
+func TestWhateverDiffersInAServerIsNoticed(t *testing.T) {
+	t.Parallel()
+	rec, w := play(t, sim.Options{Seed: 1, Calm: true, Clients: 3}, 1000)
+	tell := newTeller(rec, w, true)
+	if _, why := tell.script(""); why != "" {
+		t.Fatal(why)
+	}
+	n := slices.IndexFunc(w.Servers(), func(v sim.View) bool { return v.Status.Role == raft.Leader })
+	leader, actor := w.Servers()[n], func() script.View { return tell.draft.stage.Servers()[n] }
+	if why := tell.differs(leader, actor()); why != "" {
+		t.Fatal(why)
+	}
+	for what, change := range map[string]func(a *script.View){
+		"process":     func(a *script.View) { a.Running = false },
+		"role":        func(a *script.View) { a.Status.Role = raft.Follower },
+		"term":        func(a *script.View) { a.Status.Term++ },
+		"votedFor":    func(a *script.View) { a.Status.VotedFor = "n9" },
+		"stable":      func(a *script.View) { a.Status.Stable++ },
+		"commitIndex": func(a *script.View) { a.Status.CommitIndex++ },
+		"lastApplied": func(a *script.View) { a.Status.LastApplied++ },
+		"nextIndex":   func(a *script.View) { a.Status.Peers[0].NextIndex++ },
+		"entry":       func(a *script.View) { a.Log[0].Term++ },
+	} {
+		another := actor()
+		if change(&another); tell.differs(leader, another) == "" {
+			t.Errorf("another %s is not noticed", what)
+		}
+	}
+	same := actor()
+	if err := tell.draft.stage.Do("disk " + string(leader.ID) + " term=1 log=1"); err != nil {
+		t.Fatal(err)
+	}
+	if tell.differs(leader, same) == "" {
+		t.Error("another disk is not noticed")
+	}
+}
+
 // What is on a disk is told only if a script can leave it there.
 func TestWhatNoScriptCanLeaveOnADiskIsRefused(t *testing.T) {
 	t.Parallel()
@@ -99,6 +138,21 @@ func TestWhatNoScriptCanLeaveOnADiskIsRefused(t *testing.T) {
 	half := raft.Saved{Entries: written[1].Entries[:1]}
 	if how, is := crashThatLeaves(half, written); is {
 		t.Errorf("half of a batch is left by crash%s", how)
+	}
+	newer := []raft.Saved{{Snapshot: raft.SnapshotMeta{LastIncludedIndex: 2, LastIncludedTerm: 1}}}
+	if how, is := crashThatLeaves(raft.Saved{Snapshot: snapshot}, newer); is {
+		t.Errorf("an older snapshot is left by crash%s", how)
+	}
+}
+
+// Nothing is told after the core of the script gave up, where that of the run did not.
+func TestACoreThatGivesUpInTheScriptOnlyIsWhyThereIsNone(t *testing.T) {
+	t.Parallel()
+	rec, w := play(t, sim.Options{Seed: 1, Calm: true}, 300)
+	tell := newTeller(rec, w, true)
+	tell.draft.panicked = "it gave up"
+	if text, why := tell.script(""); text != "" || why != "in the script, and not in the run: it gave up" {
+		t.Errorf("got %q, %q", text, why)
 	}
 }
 
