@@ -77,13 +77,13 @@ func (p *Player) one() bool {
 		line := p.run.Do[p.done].Line
 		if _, err := p.scene.do(line); err != nil {
 			// A link from another version, perhaps: it is said, and left out.
-			p.note(remark{at, p.scene.now(), fmt.Sprintf("%s%s: %v", prompt, line, err)})
+			p.note(remark{event: at, time: p.scene.now(), line: fmt.Sprintf("%s%s: %v", prompt, line, err)})
 			p.run.Do = slices.Delete(slices.Clone(p.run.Do), p.done, p.done+1)
 			return true
 		}
 		p.done++
 		if at == len(p.digests) {
-			p.note(remark{at + 1, p.scene.now(), prompt + line})
+			p.note(remark{event: at + 1, time: p.scene.now(), line: prompt + line})
 		}
 	} else if !p.scene.step() {
 		return false
@@ -99,7 +99,7 @@ func (p *Player) record() {
 		return
 	}
 	for _, line := range lines {
-		p.note(remark{at, p.scene.now(), line})
+		p.note(remark{event: at, time: p.scene.now(), line: line})
 	}
 	if at > 0 {
 		p.digests = append(p.digests, p.scene.digest())
@@ -109,11 +109,11 @@ func (p *Player) record() {
 
 // note keeps a remark, and marks the moment if it stands out.
 func (p *Player) note(r remark) {
+	s := p.scene.sentence(r)
+	r.kind = s.Kind
 	p.remarks = append(p.remarks, r)
-	if s := p.scene.sentence(r); s.Kind != "message" {
-		if kind := markOf(s); kind != "" {
-			p.marks = append(p.marks, Mark{r.event, r.time, kind, s.Server, s.Text})
-		}
+	if kind := markOf(s); kind != "" {
+		p.marks = append(p.marks, Mark{r.event, r.time, kind, s.Server, s.Text})
 	}
 }
 
@@ -143,7 +143,7 @@ func (p *Player) Do(line string) (answer string, err error) {
 	p.forget(p.at)
 	p.run.Do = append(p.run.Do[:p.done:p.done], Action{p.at, line})
 	p.done++
-	p.note(remark{p.at + 1, p.scene.now(), prompt + line})
+	p.note(remark{event: p.at + 1, time: p.scene.now(), line: prompt + line})
 	p.record()
 	return answer, p.Seek(p.scene.events())
 }
@@ -178,7 +178,7 @@ func (p *Player) Undo() error {
 	return p.Seek(last.At)
 }
 
-// saidInFrame is how many sentences a frame has at most, the last ones.
+// saidInFrame is how many sentences of each kind a frame has at most, the last ones.
 const saidInFrame = 200
 
 // Frame returns what there is to see. What it says was said since the frame before,
@@ -191,28 +191,32 @@ func (p *Player) Frame() Frame {
 		f.Furthest.Time = p.times[n-1]
 	}
 	f.Furthest.Time = max(f.Furthest.Time, p.clock)
-	last := p.firstRemark(f.Event + 1)
-	f.Said = p.sentences(max(p.shown, last-saidInFrame), last)
+	f.Said, _ = p.last(p.shown, p.firstRemark(f.Event+1), saidInFrame)
 	return f
 }
 
-func (p *Player) sentences(from, to int) []Sentence {
-	all := []Sentence{}
-	for _, r := range p.remarks[from:max(from, to)] {
-		all = append(all, p.scene.sentence(r))
+// last returns what was said from one remark to another: of each kind the last so many
+// sentences, for there are so many messages that nothing else would be among the last.
+func (p *Player) last(from, to, limit int) (said []Sentence, more bool) {
+	said = []Sentence{}
+	count := map[string]int{}
+	for i := to - 1; i >= from; i-- {
+		r := p.remarks[i]
+		if count[r.kind]++; count[r.kind] <= limit {
+			said = append(said, p.scene.sentence(r))
+		} else {
+			more = true
+		}
 	}
-	return all
+	slices.Reverse(said)
+	return said, more
 }
 
 // Marks returns what stands out in the run as far as it was played.
 func (p *Player) Marks() []Mark { return append([]Mark{}, p.marks...) }
 
-// Said returns what was said from one event to another, the last of it if that is
-// more than the limit.
+// Said returns what was said from one event to another; of each kind only the last so
+// many sentences, if there are more.
 func (p *Player) Said(from, to, limit int) (said []Sentence, more bool) {
-	lo, hi := p.firstRemark(from), p.firstRemark(to+1)
-	if hi-lo > limit {
-		lo, more = hi-limit, true
-	}
-	return p.sentences(lo, hi), more
+	return p.last(p.firstRemark(from), p.firstRemark(to+1), limit)
 }

@@ -300,3 +300,37 @@ func TestTheEngineAnswersInJSON(t *testing.T) {
 		}
 	}
 }
+
+// There are many messages, and yet the reasons are told.
+func TestMessagesDoNotPushOutTheReasons(t *testing.T) {
+	t.Parallel()
+	p, err := NewPlayer(Run{Seed: 3, Clients: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.Advance(6000)
+	all, more := p.Said(1, p.at, 1<<20)
+	if more {
+		t.Error("there is more than all")
+	}
+	latest := func(limit int) (some []Sentence) {
+		count := map[string]int{}
+		for _, s := range slices.Backward(all) {
+			if count[s.Kind]++; count[s.Kind] <= limit {
+				some = append(some, s)
+			}
+		}
+		slices.Reverse(some)
+		if count["message"] <= limit || count["reason"] < 2 || count["reason"] > limit {
+			t.Errorf("the run says %v", count)
+		}
+		return some
+	}
+	if said, more := p.Said(1, p.at, 60); !reflect.DeepEqual(said, latest(60)) || !more {
+		t.Errorf("with a limit of 60 there are %d sentences, and not the last of each kind", len(said))
+	}
+	if said := p.Frame().Said; !reflect.DeepEqual(said, latest(saidInFrame)) {
+		t.Errorf("the frame has %d sentences, and not the last of each kind", len(said))
+	}
+}

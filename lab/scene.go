@@ -36,6 +36,7 @@ type remark struct {
 	event int
 	time  float64
 	line  string
+	kind  string // of the sentence that it is
 }
 
 // open sets the scene of a run before its first event.
