@@ -73,8 +73,8 @@ func (d *draft) turn() {
 		return
 	}
 	d.writeComments()
-	for _, c := range merge(d.commands) {
-		d.text.WriteString(c.text + "\n")
+	for _, line := range merge(d.commands) {
+		d.text.WriteString(line + "\n")
 	}
 	if out := d.stage.Printed(); out != "" {
 		d.text.WriteString("----\n" + out)

@@ -9,30 +9,33 @@ import (
 	"kvorum/raft/script"
 )
 
-// merge writes commands that follow each other, and deliver a message each, as one
-// that delivers them all in the same order, where there is one; and copies together.
-func merge(commands []command) (merged []command) {
+// merge writes the lines of a block: commands that follow each other, and deliver a
+// message each, as one where there is one that does the same; and copies together.
+func merge(commands []command) (lines []string) {
 	for len(commands) > 0 {
-		if n := len(merged) - 1; n >= 0 && areCopies(merged[n].text, commands[0].text) {
-			merged[n].text += strings.TrimPrefix(commands[0].text, "duplicate")
-			commands = commands[1:]
-			continue
-		}
-		end := 0
-		for end < len(commands) && commands[end].delivers != nil {
-			end++
-		}
-		text := ""
-		for ; end > 1 && text == ""; end-- {
-			text = together(commands[:end])
-		}
-		if text == "" {
-			merged, commands = append(merged, commands[0]), commands[1:]
+		n, line := longest(commands)
+		commands = commands[n:]
+		if last := len(lines) - 1; last >= 0 && areCopies(lines[last], line) {
+			lines[last] += strings.TrimPrefix(line, "duplicate")
 		} else {
-			merged, commands = append(merged, command{text: text}), commands[end+1:]
+			lines = append(lines, line)
 		}
 	}
-	return merged
+	return lines
+}
+
+// longest returns the line that does what the first n commands do, for the largest n for
+// which there is one.
+func longest(commands []command) (n int, line string) {
+	for n < len(commands) && commands[n].delivers != nil {
+		n++
+	}
+	for ; n > 1; n-- {
+		if line := together(commands[:n]); line != "" {
+			return n, line
+		}
+	}
+	return 1, commands[0].text
 }
 
 // areCopies reports whether two commands copy a message each, the second a later one:
@@ -48,7 +51,9 @@ func areCopies(one, other string) bool {
 	return number(one) < number(other)
 }
 
-// together returns the command that does what several do; empty: there is none.
+// together returns the line that delivers what several commands do, in the same order;
+// empty: there is none. It tries all messages, then those on the same links: each must
+// be the first such where it was delivered, and the line counts them if others remain.
 func together(commands []command) string {
 	var links []string
 	for _, c := range commands {
