@@ -8,15 +8,17 @@ const THE_END = 1e9; // an event after the last of any run that has an end
 const MARGIN = 2000; // events after the last action, in which its effects show
 
 export class Comparison {
-  #player; #views; #actions; #link; #broken = null; #own = null; #card = document.getElementById("parting"); #places = {};
+  #player; #views; #actions; #link; #tell; #broken = null; #own = null; #card = document.getElementById("parting"); #places = {}; #names = [];
   #headings = [...document.querySelectorAll("main > .card:not(#caption) h2")].map((heading) => [heading, heading.textContent]);
 
-  // actions(1) are those of the second view; link returns that of the run on the page.
-  constructor(player, views, actions, link) {
+  // actions(1) are those of the second view; link returns that of the run on the page;
+  // tell hears what goes wrong with the engine, as Engine says it.
+  constructor(player, views, actions, link, tell) {
     this.#player = player;
     this.#views = views;
     this.#actions = actions;
     this.#link = link;
+    this.#tell = tell;
     this.#card.addEventListener("click", ({ target }) => {
       if (target.dataset.to === "end") this.#back();
       else if (target.dataset.to) this.#go(this.#places[target.dataset.to]);
@@ -36,22 +38,24 @@ export class Comparison {
     this.#own = own;
     this.#player.play(false);
     this.#say(`Raft without a rule: ${mutation.rule}. ${mutation.ready ? "" : "It is being built; that takes half a minute."}`);
-    this.#broken = new Engine(mutation.wasm);
+    let built = false; // until then it takes long, as is said above
+    this.#broken = new Engine(mutation.wasm, (trouble) => { if (built) this.#tell(trouble); });
     const broken = this.#broken;
     try {
       await broken.call("hello");
       if (broken !== this.#broken) return; // it was ended meanwhile
+      built = true;
       this.#player.engines = [this.#player.engines[0], broken];
       this.#views.push(new View(this.#actions(1)));
       document.body.dataset.compared = "";
-      this.#views[0].label("with the rule");
-      this.#views[1].label(`without: ${mutation.name.replaceAll("-", " ")}`);
+      this.#names = ["with the rule", `without: ${mutation.name.replaceAll("-", " ")}`];
+      this.#views.forEach((view, i) => view.label(this.#names[i]));
       this.#headings.forEach(([heading, words]) => write(heading, `${words}, without the rule`));
       const { event } = this.#player.frame.furthest;
       await this.#player.ask("open", { link: linkFor(mutation, asked || own) });
       await this.#find(mutation, broken, await this.#reach(event), Number(new URLSearchParams(asked).get("at") ?? NaN));
     } catch (error) {
-      this.#say(error.message);
+      if (broken === this.#broken) this.#say(error.message);
     }
   }
 
@@ -76,13 +80,21 @@ export class Comparison {
     this.#say(parts.same
       ? `Without the rule "${mutation.rule}" nothing happens differently in this run. Go back to one run, do more, and break the rule again.`
       : `Without the rule "${mutation.rule}" the runs part at event ${parts.event}. ${violation ? `At event ${violation.event} falls: ${violation.text}.` : "No property has fallen yet."}`);
-    if (asked >= 0) await this.#go(asked);
+    if (asked >= 0) await this.#player.jump("seek", { event: asked }, 0);
     else if (!parts.same) await this.#go(violation?.event ?? parts.event);
   }
 
+  // go shows both runs at the time of an event of the one without the rule.
   async #go(event) {
     if (event === null || event === undefined) return;
-    await this.#player.jump("seek", { event });
+    await this.#player.jump("seek", { event }, 1);
+  }
+
+  // show names both runs, and says when they are, if that is not the same: one has ended.
+  show(frames) {
+    if (!this.open || frames.length < 2) return;
+    const when = frames.map((f) => (f.scenario ? `step ${f.event}` : `${(f.time / 1000).toFixed(3)} s`));
+    this.#views.forEach((view, i) => view.label(when[0] === when[1] ? this.#names[i] : `${this.#names[i]}, at ${when[i]}`));
   }
 
   async #back() {

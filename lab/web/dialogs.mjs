@@ -69,7 +69,7 @@ export function fillShare(take) {
     if (!kind) return;
     write(shown, "");
     write(said, "Writing it…"); // a script of a long run is played, too, to see that it is true
-    const { text, why } = await take(kind);
+    const { text, why } = await take(kind).catch((error) => ({ text: "", why: error.message }));
     write(shown, text);
     if (!text) { write(said, why); return; }
     const copied = await navigator.clipboard.writeText(text).then(() => true, () => false);

@@ -19,12 +19,40 @@ const $ = (id) => document.getElementById(id);
 const THE_END = 1e9; // an event after the last of any story
 const FIRST = "seed=1&servers=5";
 
-const engine = new Engine("lab.wasm.zst");
-const [functions, mutations] = await Promise.all(["functions.json", "mutations.json"].map((file) => fetch(file).then((r) => r.json())));
-const hello = await engine.call("hello");
+const engine = new Engine("lab.wasm.zst", showTrouble);
+const [functions, mutations, hello] = await Promise.all([list("functions.json"), list("mutations.json"), engine.call("hello")]).catch(cannotStart);
 
 const player = new Player([engine], { show, draw, state, failed: (error) => command.answer(error.message, true) });
 const BESIDE = 256; // columns of the log: two runs side by side may be far apart
+
+async function list(file) {
+  const response = await fetch(file);
+  if (!response.ok) throw new Error(`${file}: ${response.status} ${response.statusText}`);
+  return response.json();
+}
+
+// cannotStart says why there will be no page.
+function cannotStart(error) {
+  engine.end();
+  write($("playing-name"), "Not started");
+  showTrouble({ broken: error.message });
+  $("trouble").querySelector("button").onclick = () => location.reload();
+  return new Promise(() => {}); // nothing below can do without
+}
+
+// showTrouble says that an engine takes long, or that it broke down; or takes that back.
+function showTrouble({ late, broken }) {
+  set($("trouble"), "hidden", !late && !broken);
+  if (late || broken) write($("trouble").querySelector("p"), broken ? `No more can be played: ${broken}.` : "The engine is at it still. Where a long run is played again that takes some seconds.");
+}
+
+// beginAnew gives up what the engine does, or no longer can do, and opens the first run.
+function beginAnew() {
+  comparison.end();
+  engine.restart();
+  showTrouble({});
+  return begin(FIRST, false);
+}
 
 // actions are what one can do to the picture of a run: 0, or 1 beside it.
 const actions = (run) => ({
@@ -39,8 +67,8 @@ const views = [new View(actions(0))];
 const timeline = new Timeline((ms) => player.jump("seek", { ms }));
 const trace = new Trace(document.querySelector("#trace ol"), $("messages"), functions);
 const inspector = new Inspector(say, (run) => player.frames[run]);
-const command = new CommandLine(say, async (line) => (await engine.call("complete", { line })).words);
-const comparison = new Comparison(player, views, actions, () => link);
+const command = new CommandLine(say, (line) => engine.call("complete", { line }).then((answer) => answer.words, () => []));
+const comparison = new Comparison(player, views, actions, () => link, showTrouble);
 
 let link = "", pointed = null, lastLink = 0, told = null;
 
@@ -50,6 +78,7 @@ function show(frames, newLink, jumped) {
   link = newLink;
   const frame = frames.at(-1), shown = player.engines[frames.length - 1];
   frames.forEach((each, i) => views[i]?.show(each, frames));
+  comparison.show(frames);
   showProperties($("properties"), $("violation"), frame, comparison.tells(frame.violation));
   set($("parting"), "data-bad", comparison.tells(frame.violation));
   showCaption($("caption"), frame.scenario, { toBlock, back: backToStory });
@@ -124,10 +153,10 @@ async function begin(to, go = true) {
   inspector.close(false);
   player.setSpeed();
   const opened = await player.jump("open", { link: to });
-  if (!opened && !player.frame) await begin(FIRST, go); // so that there is something beside the complaint
+  if (!opened && !player.frame && to !== FIRST) await begin(FIRST, go); // so that there is something beside the complaint
   if (!opened) return;
   if (player.script) {
-    await engine.call("seek", { event: THE_END });
+    await engine.call("seek", { event: THE_END }).catch(() => {}); // the next call says it, too
     await player.jump("seek", { event: opened.frame.event });
   }
   player.play(go);
@@ -137,7 +166,9 @@ async function begin(to, go = true) {
 async function toBlock(block) {
   const forth = block > player.frame.scenario.block;
   const there = () => (forth ? player.frame.scenario.block >= block : player.frame.scenario.block <= block);
-  while (block >= 0 && !player.frame.scenario.left && !there() && !(forth && player.over)) await player.jump("step", { n: forth ? 1 : -1 });
+  while (block >= 0 && !player.frame.scenario.left && !there() && !(forth && player.over)) {
+    if (!await player.step(forth ? 1 : -1)) return;
+  }
 }
 
 function faster(by) {
@@ -161,16 +192,17 @@ function nextMessage(by) {
 $("speed").append(...SPEEDS.map((s) => el("option", { value: s }, s < 1 ? `1/${Math.round(1 / s)}` : `${s}`)));
 $("speed").addEventListener("change", () => { player.setSpeed(Number($("speed").value)); });
 $("start").addEventListener("click", () => player.jump("seek", { event: 0 }));
-$("back").addEventListener("click", () => player.jump("step", { n: -1 }));
-$("step").addEventListener("click", () => player.jump("step", { n: 1 }));
+$("back").addEventListener("click", () => player.step(-1));
+$("step").addEventListener("click", () => player.step(1));
 $("play").addEventListener("click", () => player.play());
 $("undo").addEventListener("click", undo);
+$("trouble").querySelector("button").onclick = beginAnew;
 for (const [button, name] of [["choose", "choose"], ["break", "break"], ["share", "share"], ["keys", "keys"]]) $(button).addEventListener("click", () => dialogs.open(name));
 
 listen({
   " ": () => player.play(),
-  ArrowRight: (event) => player.jump("step", { n: event.shiftKey ? 10 : 1 }),
-  ArrowLeft: (event) => player.jump("step", { n: event.shiftKey ? -10 : -1 }),
+  ArrowRight: (event) => player.step(event.shiftKey ? 10 : 1),
+  ArrowLeft: (event) => player.step(event.shiftKey ? -10 : -1),
   Home: () => player.jump("seek", { event: 0 }),
   End: () => player.jump("seek", { event: player.frames.at(-1).furthest.event }),
   "+": () => faster(1), "=": () => faster(1), "-": () => faster(-1),
@@ -195,9 +227,9 @@ dialogs.fillShare(async (kind) => {
 addEventListener("hashchange", () => { if (location.hash.slice(1) !== link) openAddress(); });
 
 // openAddress shows what the address says; without a word, a free run that begins
-// with an election, playing.
+// with an election, playing. What a link means, also a damaged one, is the engine's to say.
 async function openAddress() {
-  const to = decodeURI(location.hash.slice(1));
+  const to = location.hash.slice(1);
   const named = new URLSearchParams(to).get("mutation"), mutation = mutations.find((m) => m.name === named);
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
   await begin(to || FIRST, !/(^|&)at=/.test(to) && !mutation && !still);

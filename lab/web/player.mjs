@@ -43,10 +43,11 @@ export class Player {
   }
 
   // ask puts a call to every engine, after those that are being answered, and
-  // shows the frames. It returns the first engine's answer.
-  async ask(name, fields = {}, jumped = true) {
+  // shows the frames. It returns the first engine's answer. Where one of two runs is to
+  // lead, its engine alone is asked, and the other goes to the time at which that one is.
+  async ask(name, fields = {}, jumped = true, lead = -1) {
     while (this.#busy) await this.#busy;
-    const asked = Promise.all(this.engines.map((e) => e.call(name, fields)));
+    const asked = lead in this.engines ? this.#follow(lead, name, fields) : Promise.all(this.engines.map((e) => e.call(name, fields)));
     this.#busy = asked.catch(() => {}).then(() => { this.#busy = null; });
     const answers = await asked;
     await this.#busy;
@@ -57,15 +58,28 @@ export class Player {
       this.#hold = Math.min(7000, Math.max(1200, READING * this.frame.scenario.text.length)) * Math.min(1, NORMAL / this.speed);
     }
     this.on.show(this.frames, answers[0].link, jumped);
+    if (answers[0].complaint) this.on.failed(new Error(answers[0].complaint));
     if (this.playing && this.over) this.play(false);
     return answers[0];
   }
 
+  async #follow(lead, name, fields) {
+    const first = await this.engines[lead].call(name, fields);
+    return Promise.all(this.engines.map((e, i) => (i === lead ? first : e.call("seek", { ms: first.frame.time }))));
+  }
+
+  // step makes steps, of two runs that are not at one time of the one that can go on, or
+  // back, of the later one.
+  step(n) {
+    const last = Math.max(...this.frames.map((f) => f.time));
+    return this.jump("step", { n }, this.frames.findLastIndex((f) => (n < 0 ? f.time === last : !f.over)));
+  }
+
   // jump is ask for what a person asked for: time stands still, and what goes wrong is said.
-  async jump(name, fields) {
+  async jump(name, fields, lead = -1) {
     this.play(false);
     try {
-      return await this.ask(name, fields);
+      return await this.ask(name, fields, true, lead);
     } catch (error) {
       this.on.failed(error);
       return null;

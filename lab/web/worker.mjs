@@ -1,6 +1,7 @@
 // A thread of its own for one engine, so that a long replay never stops the
 // picture. It starts the WebAssembly whose URL it is first sent; then a message
-// {id, request} is answered by {id, answer}. Both are text: see PROTOCOL.md.
+// {id, request} is answered by {id, answer}. Both are text: see PROTOCOL.md. An
+// engine that did not start, or that broke down, answers {broken: why}, once.
 import "./wasm_exec.js"; // defines Go
 import { decompress } from "./fzstd.mjs"; // an eighth to a quarter smaller than with what browsers know by themselves
 
@@ -25,8 +26,10 @@ onmessage = async ({ data }) => {
   }
   try {
     await started;
-    postMessage({ id: data.id, answer: globalThis.kvorum(data.request) });
+    const answer = globalThis.kvorum(data.request);
+    if (answer === undefined) throw new Error("it broke down, which it never should"); // by a panic
+    postMessage({ id: data.id, answer });
   } catch (error) {
-    postMessage({ id: data.id, answer: JSON.stringify({ error: `the engine: ${error.message}` }) });
+    postMessage({ broken: error.message });
   }
 };
