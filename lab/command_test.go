@@ -188,3 +188,30 @@ func TestAnyReadLevelCanBeAsked(t *testing.T) {
 		}
 	}
 }
+
+// What is so already cannot be made so once more.
+func TestWhatIsDoneTwiceIsAMistake(t *testing.T) {
+	t.Parallel()
+	p, leader, followers := ledRun(t)
+	a, b := followers[0], followers[1]
+	for _, c := range []struct{ line, again string }{
+		{"stall " + a, a + "'s disk is stuck already"},
+		{"hold " + b, b + "'s disk is stuck already"},
+		{"unstall " + a, a + "'s disk is not stuck"},
+		{"cut " + a + "->" + b, "the link from " + a + " to " + b + " is cut already"},
+		{"cut " + a + " " + b, "the link from " + a + " to " + b + " is cut already"}, // in the other direction it was not
+		{"pause " + leader, leader + " is paused"},
+		{"crash " + b, b + " is down already"},
+	} {
+		do(t, p, c.line)
+		if _, err := p.Do(c.line); err == nil || err.Error() != c.again {
+			t.Errorf("%s, twice: %v", c.line, err)
+		}
+	}
+	do(t, p, "wipe "+b)
+	for _, line := range []string{"stall " + b, "unstall " + b, "clock " + b + " 2"} {
+		if _, err := p.Do(line); err == nil || err.Error() != b+" is gone: another server has its name" {
+			t.Errorf("%s, which is gone: %v", line, err)
+		}
+	}
+}

@@ -103,14 +103,7 @@ func cut(s *worldScene, args []string) (string, error) {
 	if err != nil || len(rest) > 0 {
 		return "", errUsage
 	}
-	return "", s.world.Together(func() error {
-		for _, p := range pairs {
-			if err := s.world.Cut(p[0], p[1], true); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return "", each(s.world, pairs, func(p [2]serverID) error { return s.world.Cut(p[0], p[1], true) })
 }
 
 func slow(s *worldScene, args []string) (string, error) {
@@ -146,6 +139,9 @@ func split(s *worldScene, args []string) (string, error) {
 		var ids []serverID
 		for _, id := range strings.Fields(side) {
 			ids = append(ids, serverID(id))
+		}
+		if len(ids) == 0 {
+			return "", errUsage
 		}
 		sides = append(sides, ids)
 	}

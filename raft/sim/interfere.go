@@ -140,6 +140,10 @@ func (w *World) Server() (id raft.ServerID, err error) {
 func (w *World) Stall(id raft.ServerID, stuck bool) error {
 	return w.at(id, func(s *server) error {
 		switch {
+		case s.gone:
+			return fmt.Errorf("%s is gone: another server has its name", s)
+		case stuck && s.disk.stuckUntil == forever/2:
+			return fmt.Errorf("%s's disk is stuck already", s)
 		case stuck:
 			s.disk.stuckUntil = forever / 2
 			w.c.tracef("%s's disk is stuck", s)
@@ -156,7 +160,10 @@ func (w *World) Stall(id raft.ServerID, stuck bool) error {
 // SetClock lets a server's clock run at so many times the right speed.
 func (w *World) SetClock(id raft.ServerID, speed float64) error {
 	return w.at(id, func(s *server) error {
-		if !(speed >= 0.1 && speed <= 10) {
+		switch {
+		case s.gone:
+			return fmt.Errorf("%s is gone: another server has its name", s)
+		case !(speed >= 0.1 && speed <= 10):
 			return fmt.Errorf("a clock runs at 0.1 to 10 times the right speed, not %g", speed)
 		}
 		s.tick = time.Duration(float64(tickTime) / speed)
@@ -183,28 +190,32 @@ func (w *World) ticks(s *server, n int) {
 
 // Cut cuts or repairs the link from one server to another, in that direction.
 func (w *World) Cut(from, to raft.ServerID, cut bool) error {
-	return w.link(from, to, func(a, b *server) {
+	return w.link(from, to, func(a, b *server) error {
+		if cut && w.c.network.cut[a.number][b.number] {
+			return fmt.Errorf("the link from %s to %s is cut already", a, b)
+		}
 		w.c.network.cut[a.number][b.number] = cut
 		w.c.tracef("the link from %s to %s is %s", a, b, map[bool]string{true: "cut", false: "whole"}[cut])
+		return nil
 	})
 }
 
 // Slow lets every message from one server to another take so much longer.
 func (w *World) Slow(from, to raft.ServerID, by time.Duration) error {
-	return w.link(from, to, func(a, b *server) {
+	return w.link(from, to, func(a, b *server) error {
 		w.c.network.slow[a.number][b.number] = max(0, by)
 		w.c.tracef("messages from %s to %s take %v longer", a, b, max(0, by))
+		return nil
 	})
 }
 
-func (w *World) link(from, to raft.ServerID, do func(a, b *server)) error {
+func (w *World) link(from, to raft.ServerID, do func(a, b *server) error) error {
 	return w.at(from, func(a *server) error {
 		b := w.c.byID[to]
 		if b == nil || a == b {
 			return fmt.Errorf("there is no link from %s to %s", from, to)
 		}
-		do(a, b)
-		return nil
+		return do(a, b)
 	})
 }
 
@@ -215,10 +226,14 @@ func (w *World) Split(sides ...[]raft.ServerID) error {
 		side := map[*server]int{}
 		for i, ids := range sides {
 			for _, id := range ids {
-				if w.c.byID[id] == nil {
+				s := w.c.byID[id]
+				if s == nil {
 					return fmt.Errorf("there is no server %s", id)
 				}
-				side[w.c.byID[id]] = i
+				if other, is := side[s]; is && other != i {
+					return fmt.Errorf("%s cannot be on two sides", id)
+				}
+				side[s] = i
 			}
 		}
 		for _, a := range w.c.servers {
