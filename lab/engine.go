@@ -35,9 +35,10 @@ type request struct {
 
 // answer is of the calls that answer with a frame.
 type answer struct {
-	Frame  Frame  `json:"frame"`
-	Link   string `json:"link"`
-	Answer string `json:"answer,omitempty"`
+	Frame     Frame  `json:"frame"`
+	Link      string `json:"link"`
+	Answer    string `json:"answer,omitempty"`
+	Complaint string `json:"complaint,omitempty"`
 }
 
 // Call answers a request; both are JSON. An error is an answer, too.
@@ -71,7 +72,7 @@ func (e *Engine) call(text string) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		return answer{e.player.Frame(), e.player.Link(), said}, nil
+		return e.show(said), nil
 	}
 	return e.tell(q)
 }
@@ -100,7 +101,11 @@ func (e *Engine) open(q request) (any, error) {
 		e.player.Close()
 	}
 	e.player = p
-	return answer{Frame: p.Frame(), Link: p.Link()}, nil
+	return e.show(""), nil
+}
+
+func (e *Engine) show(said string) answer {
+	return answer{e.player.Frame(), e.player.Link(), said, e.player.Complaint()}
 }
 
 // errOther says that a call is none that moves.

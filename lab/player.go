@@ -3,6 +3,7 @@ package lab
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Player plays a run, forth and back. It is not safe for concurrent use.
@@ -18,6 +19,7 @@ type Player struct {
 	at     int           // the event that is shown
 	clock  float64       // of whoever plays it
 	marked int           // event; -1: none
+	most   int           // event: mostEvents
 	kept   [keeps]*Frame // of some events of this run: that of event e at e % keeps
 	window window
 
@@ -27,11 +29,16 @@ type Player struct {
 	digests []uint64  // after each event, from 1 on
 	times   []float64 // likewise
 	shown   int       // remarks before this one belong to earlier frames
+	undone  []string  // what of the run could not be done, since Complaint was asked
 }
+
+// mostEvents is how far a run is played: a calm one has no end of its own. To play that
+// far takes some seconds and 50 megabytes; no chaotic run has come to half of it.
+const mostEvents = 400_000
 
 // NewPlayer opens a run at its beginning. Errors: what is wrong with the run.
 func NewPlayer(r Run) (*Player, error) {
-	p := &Player{run: r, window: window{lo: 24}, marked: -1}
+	p := &Player{run: r, window: window{lo: 24}, marked: -1, most: mostEvents}
 	if err := p.restart(); err != nil {
 		return nil, err
 	}
@@ -72,13 +79,15 @@ func (p *Player) Violation() *Violation { return p.look().Violation }
 // reports false if there is none.
 func (p *Player) one() bool {
 	at := p.scene.events()
+	if at >= p.most {
+		return false
+	}
 	p.scene.hush(at < len(p.digests)) // then it is recorded
 	if p.isDue() {
 		line := p.run.Do[p.done].Line
 		if _, err := p.scene.do(line); err != nil {
-			// A link from another version, perhaps: it is said, and left out.
 			p.note(remark{event: at, time: p.scene.now(), line: fmt.Sprintf("%s%s: %v", prompt, line, err)})
-			p.run.Do = slices.Delete(slices.Clone(p.run.Do), p.done, p.done+1)
+			p.leaveOut(p.done+1, err)
 			return true
 		}
 		p.done++
@@ -86,10 +95,30 @@ func (p *Player) one() bool {
 			p.note(remark{event: at + 1, time: p.scene.now(), line: prompt + line})
 		}
 	} else if !p.scene.step() {
+		if p.scene.violation() == nil {
+			p.leaveOut(len(p.run.Do), fmt.Errorf("the run has ended at event %d", at))
+		}
 		return false
 	}
 	p.record()
 	return true
+}
+
+// leaveOut takes from the run what is to be done next, up to the given action, because
+// it cannot be done: the link is from another version, perhaps, or was damaged.
+func (p *Player) leaveOut(end int, why error) {
+	for _, a := range p.run.Do[p.done:end] {
+		p.undone = append(p.undone, fmt.Sprintf("`%s` at event %d is left out: %v", a.Line, a.At, why))
+	}
+	p.run.Do = slices.Delete(slices.Clone(p.run.Do), p.done, end)
+}
+
+// Complaint returns what of the run could not be done when its event came, a line each,
+// since it was last asked for.
+func (p *Player) Complaint() string {
+	text := strings.Join(p.undone, "\n")
+	p.undone = nil
+	return text
 }
 
 // record keeps what was said at an event that is played for the first time.
@@ -105,7 +134,16 @@ func (p *Player) record() {
 		p.digests = append(p.digests, p.scene.digest())
 		p.times = append(p.times, p.scene.now())
 	}
+	if at == p.most {
+		p.note(remark{event: at, time: p.scene.now(), line: errMost.Error()})
+	}
 }
+
+// errMost says that a run is not played on.
+var errMost = fmt.Errorf("a run is played up to event %d, and no further", mostEvents)
+
+// over reports whether nothing comes any more where the scene stands.
+func (p *Player) over() bool { return p.scene.over() || p.scene.events() >= p.most }
 
 // note keeps a remark, and marks the moment if it stands out.
 func (p *Player) note(r remark) {
@@ -136,16 +174,30 @@ func (p *Player) Do(line string) (answer string, err error) {
 	if err := p.play(p.at, 0); err != nil {
 		return "", err
 	}
+	if p.at >= p.most {
+		return "", errMost
+	}
 	p.scene.hush(false)
 	if answer, err = p.scene.do(line); err != nil {
 		return "", err
 	}
+	answer = strings.TrimPrefix(answer+forgotten(len(p.run.Do)-p.done), "\n")
 	p.forget(p.at)
 	p.run.Do = append(p.run.Do[:p.done:p.done], Action{p.at, line})
 	p.done++
 	p.note(remark{event: p.at + 1, time: p.scene.now(), line: prompt + line})
 	p.record()
 	return answer, p.Seek(p.scene.events())
+}
+
+func forgotten(actions int) string {
+	switch actions {
+	case 0:
+		return ""
+	case 1:
+		return "\nforgotten: 1 later command"
+	}
+	return fmt.Sprintf("\nforgotten: %d later commands", actions)
 }
 
 // forget forgets what came after an event.

@@ -24,7 +24,7 @@ func (p *Player) has(event int) bool {
 // keep keeps the frame of where the scene stands.
 func (p *Player) keep() {
 	f := p.scene.frame(p.window)
-	f.Event, f.Over, f.Violation = p.scene.events(), p.scene.over(), p.scene.violation()
+	f.Event, f.Over, f.Violation = p.scene.events(), p.over(), p.scene.violation()
 	p.kept[f.Event%keeps] = &f
 }
 
@@ -105,32 +105,40 @@ func (p *Player) Advance(ms float64) error {
 		p.at = p.scene.events()
 	}
 	p.clock = max(p.clock, p.now())
-	if p.at < p.scene.events() || p.isDue() || !p.scene.over() {
+	if p.at < p.scene.events() || p.isDue() || !p.over() {
 		p.clock = max(p.clock, end)
 	}
 	return nil
 }
 
-// comesBy reports whether the next event comes by the given time.
+// comesBy reports whether the next event comes by the given time, or what was to be
+// done never will.
 func (p *Player) comesBy(end float64) bool {
-	return p.isDue() || !p.scene.over() && p.scene.next() <= end
+	if p.over() {
+		return p.done < len(p.run.Do)
+	}
+	return p.isDue() || p.scene.next() <= end
 }
 
 // Step goes on until something is said, n times; back if n is negative.
 func (p *Player) Step(n int) error {
 	event := p.at
-	for range -n {
+	for ; n < 0 && event > 0; n++ {
 		if i := p.firstRemark(event); i > 0 {
 			event = p.remarks[i-1].event
 		} else {
 			event = 0
 		}
 	}
-	for range n {
-		var err error
-		if event, err = p.nextSaid(event); err != nil {
+	for ; n > 0; n-- {
+		next, err := p.nextSaid(event)
+		if err != nil {
 			return err
 		}
+		if next == event {
+			break
+		}
+		event = next
 	}
 	return p.Seek(event)
 }

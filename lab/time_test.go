@@ -130,6 +130,46 @@ func TestTheWindowOfAKeptFrameIsTheOneAskedFor(t *testing.T) {
 	}
 }
 
+// A calm run has no end of its own: who goes on and on is told where it ends.
+func TestARunWithoutAnEndIsEnded(t *testing.T) {
+	t.Parallel()
+	for name, play := range map[string]func(p *Player) error{
+		"seek":    func(p *Player) error { return p.Seek(1 << 40) },
+		"step":    func(p *Player) error { return p.Step(1 << 40) },
+		"advance": func(p *Player) error { return p.Advance(1e15) },
+		"digests": func(p *Player) error { p.Digests(1 << 40); return p.Seek(1 << 40) },
+	} {
+		p, err := NewPlayer(Run{Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		p.most = 1000
+		if err := play(p); err != nil {
+			t.Fatal(err)
+		}
+		f := p.Frame()
+		if f.Event != 1000 || !f.Over || f.Time != p.now() || len(f.Said) == 0 || f.Said[len(f.Said)-1].Text != errMost.Error() {
+			t.Errorf("%s ends at event %d, over %t, and says %v", name, f.Event, f.Over, f.Said)
+		}
+		if _, err := p.Do("crash n1"); err != errMost {
+			t.Errorf("%s: then something is done: %v", name, err)
+		}
+		said, _ := p.Said(1000, 1<<40, 200)
+		seek(t, p, 900)
+		if seek(t, p, 1<<40); p.at != 1000 || !p.Frame().Over {
+			t.Errorf("%s: again it ends at event %d", name, p.at)
+		}
+		if again, _ := p.Said(1000, 1<<40, 200); len(again) != len(said) {
+			t.Errorf("%s: again it is said %v", name, again)
+		}
+		p.Step(-1 << 40)
+		if p.at != 0 {
+			t.Errorf("%s: it goes back to event %d", name, p.at)
+		}
+	}
+}
+
 // How long it takes to go back in a long run: a step after it was played, twenty more,
 // and to its middle.
 func BenchmarkGoingBack(b *testing.B) {
