@@ -1,11 +1,11 @@
 // Why: the sentences that the servers say, with the sections of the paper that the
 // function cites which said it, and the function itself on a click.
-import { el, set } from "./common/dom.mjs";
+import { el } from "./common/dom.mjs";
+import { open } from "./dialogs.mjs";
 import { termColour } from "./common/terms.mjs";
 
-const KEPT = 200;  // sentences in the list
-const ASKED = 600; // sentences, most of them messages, that are fetched after a jump
-const BEAT = 100;  // milliseconds between two additions: each has the whole list laid out
+const KEPT = 200; // sentences in the list; the engine counts each kind apart
+const BEAT = 100; // milliseconds between two additions: each has the whole list laid out
 
 // isNews leaves out what a script prints only because its text has no pictures.
 function isNews(sentence) {
@@ -13,15 +13,14 @@ function isNews(sentence) {
 }
 
 export class Trace {
-  #list; #functions; #upto = 0; #waiting = []; #timer = 0;
+  #list; #box; #functions; #upto = 0; #waiting = []; #timer = 0; #last = null;
 
-  // Messages are told only if the box is ticked: there are so many.
+  // Messages, and what is asked by clients that ask all the time, are told only if the
+  // box is ticked: there are so many.
   constructor(list, box, functions) {
     this.#list = list;
-    box.addEventListener("change", () => {
-      set(list, "data-messages", box.checked);
-      list.scrollTop = list.scrollHeight;
-    });
+    this.#box = box;
+    box.addEventListener("change", () => { if (this.#last) this.show(...this.#last, true).catch(() => {}); });
     list.addEventListener("keydown", (event) => this.#walk(event));
     this.#functions = functions;
   }
@@ -39,18 +38,24 @@ export class Trace {
 
   // show adds what was said; after a jump it asks the engine for what was said before.
   async show(engine, frame, jumped) {
+    this.#last = [engine, frame];
     if (jumped || frame.event < this.#upto) {
       this.#upto = frame.event;
-      const { said } = await engine.call("said", { from: 0, to: frame.event, limit: ASKED });
+      const { said } = await engine.call("said", { from: 0, to: frame.event, limit: KEPT });
       if (this.#upto !== frame.event) return; // another jump was faster
       this.#waiting = [];
-      this.#list.replaceChildren(...said.filter(isNews).slice(-KEPT).map((s) => this.#line(s, frame)));
+      this.#list.replaceChildren(...said.filter((s) => this.#tells(s)).slice(-KEPT).map((s) => this.#line(s, frame)));
       this.#list.scrollTop = this.#list.scrollHeight;
     } else if (frame.event > this.#upto) {
       this.#upto = frame.event;
-      this.#waiting = [...this.#waiting, ...frame.said.filter(isNews).map((s) => [s, frame])].slice(-KEPT);
+      this.#waiting = [...this.#waiting, ...frame.said.filter((s) => this.#tells(s)).map((s) => [s, frame])].slice(-KEPT);
       this.#timer ||= setTimeout(() => this.#add(), BEAT);
     }
+  }
+
+  #tells(sentence) {
+    if (!this.#box.checked && (sentence.kind === "message" || (sentence.kind === "client" && "asked" in document.body.dataset))) return false;
+    return isNews(sentence);
   }
 
   #add() {
@@ -77,6 +82,6 @@ export class Trace {
     dialog.querySelector("h2").textContent = sentence.function;
     dialog.querySelector("#source-place").textContent = `${sentence.file}, line ${sentence.line}`;
     dialog.querySelector("pre").textContent = f?.text ?? "The source is not here.";
-    dialog.showModal();
+    open("source");
   }
 }
