@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -152,6 +153,63 @@ func TestAStoryThatWasLeftIsTakenAway(t *testing.T) {
 		t.Errorf("it is %q, because %q", text, why)
 	}
 }
+
+// A story can be left at every event of it, but in the middle of an election, and be
+// taken away: the script comes to where the story was left.
+func TestAStoryIsTakenAwayFromTheMiddleOfACommand(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"section-5.2-election", "section-7-snapshot"} {
+		p := openStory(t, name)
+		seek(t, p, 1<<30)
+		taken := 0
+		for at := range p.at {
+			seek(t, p, at)
+			do(t, p, "mark")
+			text, why := p.Script()
+			if why != "" {
+				if !strings.Contains(why, "in the middle of `elect ") {
+					t.Errorf("%s at event %d: %s", name, at, why)
+				}
+			} else if got, want := played(t, text), outcome(p.scene.(*scriptScene).stage); got != want {
+				t.Errorf("%s at event %d is\n%s\nand as a script\n%s", name, at, want, got)
+			} else {
+				taken++
+			}
+			if err := p.Undo(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if taken < p.at/2 {
+			t.Errorf("%s: of %d events only %d are a script", name, p.at, taken)
+		}
+	}
+	p := openStory(t, "section-5.2-election")
+	seek(t, p, 1<<30)
+	do(t, p, "deliver")
+	do(t, p, "drop 7 S1->S2 among S1 S2 S3")
+	do(t, p, "tick S4 10")
+	seek(t, p, p.at+5)
+	do(t, p, "crash S4")
+	if text, why := p.Script(); !strings.Contains(text, "\ntick S4 6\ncrash S4\n") || !strings.Contains(text, "\ndeliver 1\n") {
+		t.Errorf("a deliver and a tick that were cut short are %s, %s", text, why)
+	}
+}
+
+// played is what a script comes to.
+func played(t *testing.T, text string) string {
+	t.Helper()
+	s := script.New(nil)
+	for _, b := range script.Parse(text).Blocks {
+		for _, line := range b.Lines {
+			if err := s.Do(line); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+		}
+	}
+	return outcome(s)
+}
+
+func outcome(s *script.Stage) string { return fmt.Sprintf("%+v\n%+v", s.Servers(), s.Letters()) }
 
 // The list of commands is that of package script.
 func TestTheNotationIsThatOfScripts(t *testing.T) {

@@ -2,13 +2,16 @@ package lab
 
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strconv"
 	"strings"
 
 	"kvorum/raft/script"
 )
 
 // storyText returns a story as a script: its file or, if it was left, what of it was
-// told and what was done then. In the middle of a command that cannot be said.
+// told and what was done then. In the middle of some commands that cannot be said.
 func storyText(r Run) (text, why string) {
 	src, err := readScenario(r.Scenario)
 	if err == nil && len(r.Do) > 0 {
@@ -32,21 +35,25 @@ func retell(src string, done []Action) (text string, err error) {
 	r.stage = script.New(func() { r.event++ })
 	r.tell(src, done[0].At)
 	r.b.WriteString("\n# From here on it is another story.\n")
-	for _, a := range done {
-		if r.event != a.At {
-			return "", fmt.Errorf("`%s` was done in the middle of `%s`, which a script cannot say: go to the end of a command first", a.Line, r.last)
+	for i, a := range done {
+		if r.unsaid != "" {
+			return "", fmt.Errorf("`%s` was done in the middle of `%s`, which a script cannot say: go to the end of a command first", a.Line, r.unsaid)
 		}
-		r.do(a.Line)
+		end := math.MaxInt
+		if i+1 < len(done) {
+			end = done[i+1].At
+		}
+		r.do(a.Line, end)
 	}
 	return script.Play(r.b.String())
 }
 
 // retelling is a story that is played anew, to count the events that its commands are.
 type retelling struct {
-	b     strings.Builder
-	stage *script.Stage
-	event int
-	last  string // command
+	b      strings.Builder
+	stage  *script.Stage
+	event  int
+	unsaid string // a command of which a part happened that no command is
 }
 
 // tell tells a story from its beginning to the event at which it was left.
@@ -66,14 +73,42 @@ func (r *retelling) tell(src string, left int) {
 			if strings.HasPrefix(line, "#") {
 				r.b.WriteString(line + "\n")
 			} else if r.event < left {
-				r.do(line)
+				r.do(line, left)
 			}
 		}
 	}
 }
 
-func (r *retelling) do(line string) {
-	r.last = line
+// do does a line, or so much of it as happened up to the given event.
+func (r *retelling) do(line string, end int) {
+	turns, _ := rehearse(r.stage, line) // it was done before
+	happened := end - r.event
+	if happened < turns-1 { // in the last turn it is only over
+		short := shortened(line, happened)
+		if short == "" {
+			r.unsaid, r.event = line, end
+			return
+		}
+		line = short
+	}
 	r.b.WriteString(line + "\n")
-	r.stage.Do(line) //nolint:errcheck // it was done before
+	r.stage.Do(line) //nolint:errcheck // as above
+	r.event = min(r.event, end)
+}
+
+// shortened is a command of which only so many things have happened; empty: there is
+// no such command.
+func shortened(line string, happened int) string {
+	words := strings.Fields(line)
+	switch words[0] {
+	case "deliver", "drop":
+		rest := slices.DeleteFunc(words[1:], func(word string) bool {
+			_, err := strconv.Atoi(word)
+			return err == nil // how many it is about
+		})
+		return strings.Join(append([]string{words[0], strconv.Itoa(happened)}, rest...), " ")
+	case "tick":
+		return fmt.Sprintf("tick %s %d", words[1], happened)
+	}
+	return ""
 }
