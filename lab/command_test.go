@@ -215,3 +215,55 @@ func TestWhatIsDoneTwiceIsAMistake(t *testing.T) {
 		}
 	}
 }
+
+func TestAWordBecomesWhatMayStandThere(t *testing.T) {
+	t.Parallel()
+	p, _, _ := ledRun(t)
+	for line, want := range map[string]string{
+		"cra":                      "crash",
+		"crash n":                  "n1 n2 n3",
+		"crash n1 ":                "unsynced",
+		"crash n1 unsynced ":       "",
+		"dance ":                   "",
+		"cut ":                     "n1 n2 n3",
+		"cut n1":                   "n1 n1->n2 n1->n3",
+		"cut n1->":                 "n1->n2 n1->n3",
+		"cut n9->":                 "",
+		"cut n1 n":                 "n2 n3",
+		"cut n1->n2 ":              "",
+		"heal n3->":                "n3->n1 n3->n2",
+		"get x ":                   "at linearizable lease bounded stale",
+		"get x bo":                 "bounded",
+		"get x at ":                "n1 n2 n3",
+		"get x at n1 st":           "stale",
+		"get x bounded ":           "",
+		"set x 1 ":                 "at",
+		"split n1 ":                "n2 n3 |",
+		"split n1 | ":              "n2 n3",
+		"config n1 n2 ":            "n3 learners",
+		"config n1 learners n2 ":   "n3",
+		"elect n1 with n2 ":        "n3",
+		"transfer n1 ":             "n2 n3",
+		"suspect n1 ":              "n2 n3",
+		"clock n1 ":                "0.5 1 2",
+		"help hea":                 "heartbeat heal",
+		"propose ":                 "n1 n2 n3",
+		"set x 1 at n1 and more x": "",
+	} {
+		if got := strings.Join(p.Complete(line), " "); got != want {
+			t.Errorf("%q may become %q, want %q", line, got, want)
+		}
+	}
+	story := openStory(t, "section-5.2-election")
+	seek(t, story, 1)
+	for line, want := range map[string]string{
+		"config S1 S":         "S1 S2 S3 S4",
+		"config S1 S1 ":       "S2 S3 S4 learners",
+		"compact S1 upto 3 k": "keep",
+		"disk S1 term=1 ":     "log=T.T.T",
+	} {
+		if got := strings.Join(story.Complete(line), " "); got != want {
+			t.Errorf("%q of a story may become %q, want %q", line, got, want)
+		}
+	}
+}

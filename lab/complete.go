@@ -12,43 +12,95 @@ func (p *Player) Complete(line string) []string {
 	if line == "" || strings.HasSuffix(line, " ") {
 		words = append(words, "")
 	}
-	last := words[len(words)-1]
-	var all []string
-	if len(words) == 1 {
-		for _, c := range p.scene.commands() {
-			all = append(all, c.Name)
+	before, last := words[:len(words)-1], words[len(words)-1]
+	all := []string{}
+	if len(before) == 0 {
+		all = p.words("COMMAND", last)
+	} else if c, args, err := find(p.scene.commands(), strings.Join(before, " ")); err == nil {
+		for _, place := range places(useOf(c), args) {
+			all = append(all, p.words(place, last)...)
 		}
-	} else if c, _, err := find(p.scene.commands(), line); err == nil {
-		all = p.words(place(c, words[1:]))
+		if len(args) > 0 && strings.Contains(c.Use, "SERVER SERVER ...") {
+			args = args[1:] // who leads the change may be one of the voters, too
+		}
+		all = slices.DeleteFunc(all, func(w string) bool { return slices.Contains(args, w) && w != "|" })
 	}
 	return slices.DeleteFunc(all, func(w string) bool { return !strings.HasPrefix(w, last) })
 }
 
-// place returns the word of a command's use where the last of the given words stands.
-func place(c Command, words []string) string {
-	uses := strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(c.Use))[1:]
-	switch n := len(words) - 1; {
-	case n == 1 && uses[0] == "LINK" && !strings.Contains(words[0], "->"):
-		return "SERVER" // n1 n2 is a link, too
-	case n < len(uses) && uses[n] != "...":
-		return uses[n]
-	}
-	for i, use := range slices.Backward(uses) {
-		if use == "..." {
-			return uses[i-1] // and again
-		}
-	}
-	return ""
+// useOf returns the words of how a command is written, and the brackets.
+func useOf(c Command) []string {
+	return strings.Fields(strings.NewReplacer("[", " [ ", "]", " ] ").Replace(c.Use))[1:]
 }
 
-// words returns what may stand at a place of a command.
-func (p *Player) words(place string) []string {
+// places returns what in the use of a command may come after the given words.
+func places(use, words []string) []string {
+	if len(use) == 0 {
+		return nil
+	}
+	place, rest := use[0], use[1:]
+	switch {
+	case place == "[":
+		end := closing(use)
+		after := use[end+1:]
+		return append(places(slices.Concat(use[1:end], after), words), places(after, words)...)
+	case len(rest) > 0 && rest[0] == "...": // X ... is X [X ...]
+		again := slices.Concat([]string{place, "[", place, "...", "]"}, rest[1:])
+		return places(again, words)
+	case len(words) == 0:
+		return []string{place}
+	case place == "LINK" && !strings.Contains(words[0], "->"): // n1 n2 is a link, too
+		return places(slices.Concat([]string{"SERVER", "SERVER"}, rest), words)
+	case mayBe(place, words[0]):
+		return places(rest, words[1:])
+	}
+	return nil
+}
+
+// closing returns where the bracket is closed with which a use begins.
+func closing(use []string) int {
+	open := 0
+	for i, word := range use {
+		switch word {
+		case "[":
+			open++
+		case "]":
+			if open--; open == 0 {
+				return i
+			}
+		}
+	}
+	return len(use) // never
+}
+
+var levels = []string{"linearizable", "lease", "bounded", "stale"}
+
+// mayBe reports whether a word may stand at a place.
+func mayBe(place, word string) bool {
+	name, _, is := strings.Cut(place, "=") // as in term=N
+	switch {
+	case is:
+		return strings.HasPrefix(word, name+"=")
+	case place == "LEVEL":
+		return slices.Contains(levels, word)
+	case place == strings.ToUpper(place) && place != "|":
+		return !slices.Contains([]string{"at", "with", "learners", "|"}, word)
+	}
+	return place == word
+}
+
+// words returns what may stand at a place of a command, where last is begun.
+func (p *Player) words(place, last string) []string {
 	var all []string
 	switch f := p.look(); place {
-	case "SERVER", "LINK":
-		for _, s := range f.Servers {
-			if s.Process != "gone" {
-				all = append(all, s.ID)
+	case "SERVER":
+		all = serverNames(f)
+	case "LINK":
+		all = serverNames(f)
+		from, _, _ := strings.Cut(last, "->")
+		for _, to := range serverNames(f) {
+			if slices.Contains(all, from) && to != from {
+				all = append(all, from+"->"+to)
 			}
 		}
 	case "MESSAGE":
@@ -58,12 +110,22 @@ func (p *Player) words(place string) []string {
 			all = append(all, c.Name)
 		}
 	case "LEVEL":
-		all = []string{"linearizable", "lease", "bounded", "stale"}
+		all = slices.Clone(levels)
 	case "SPEED":
 		all = []string{"0.5", "1", "2"}
 	default:
-		if place != strings.ToUpper(place) { // a word of the command itself
+		if place == "|" || place != strings.ToUpper(place) { // a word of the command itself
 			all = []string{place}
+		}
+	}
+	return all
+}
+
+// serverNames returns the servers that are not gone.
+func serverNames(f *Frame) (all []string) {
+	for _, s := range f.Servers {
+		if s.Process != "gone" {
+			all = append(all, s.ID)
 		}
 	}
 	return all
