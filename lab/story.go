@@ -140,7 +140,7 @@ func (s *scriptScene) step() bool {
 	h := fnv.New64a()
 	fmt.Fprint(h, s.sum, lines)
 	s.sum = h.Sum64()
-	for _, m := range s.stage.Letters() {
+	for m := range s.stage.Letters() {
 		if _, known := s.sent[m.Number]; !known {
 			s.sent[m.Number] = s.played
 		}

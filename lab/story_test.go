@@ -209,7 +209,9 @@ func played(t *testing.T, text string) string {
 	return outcome(s)
 }
 
-func outcome(s *script.Stage) string { return fmt.Sprintf("%+v\n%+v", s.Servers(), s.Letters()) }
+func outcome(s *script.Stage) string {
+	return fmt.Sprintf("%+v\n%+v", s.Servers(), slices.Collect(s.Letters()))
+}
 
 // The list of commands is that of package script.
 func TestTheNotationIsThatOfScripts(t *testing.T) {

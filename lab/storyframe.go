@@ -34,7 +34,7 @@ func (s *scriptScene) frame(w window) Frame {
 	for _, v := range views {
 		f.Servers = append(f.Servers, actorOf(v, lo, hi))
 	}
-	for _, l := range s.stage.Letters() {
+	for l := range s.stage.Letters() {
 		m := messageOf(l.Number, l.Message)
 		m.Sent = float64(s.sent[l.Number])
 		m.Due = m.Sent

@@ -22,11 +22,17 @@ type draft struct {
 func newDraft() *draft { return &draft{stage: script.New(nil)} }
 
 // command is a line of a block. One that delivers a single message may be merged with
-// others, so it tells which message that was, and which waited before and after it.
+// others.
 type command struct {
-	text          string
-	delivers      *script.Letter
-	before, after []script.Letter
+	text     string
+	delivers *delivery // nil: no single message
+}
+
+// delivery is of a message that may not be the first that waited.
+type delivery struct {
+	link   script.Link
+	passed map[script.Link]bool // messages waited there that were sent before it
+	left   map[script.Link]bool // messages wait there after it
 }
 
 // linesOfABlock is how many commands stand together at most.
@@ -55,10 +61,25 @@ func (d *draft) do(line string) (err error) {
 	return d.stage.Do(line)
 }
 
-// delivered notes which message the last command has delivered.
-func (d *draft) delivered(l script.Letter, before []script.Letter) {
-	c := &d.commands[len(d.commands)-1]
-	c.delivers, c.before, c.after = &l, before, d.stage.Letters()
+// delivery returns what is known of the delivery of a message before it.
+func (d *draft) delivery(l script.Letter) *delivery {
+	all := delivery{link: l.Link(), passed: map[script.Link]bool{}}
+	for other := range d.stage.Letters() {
+		if other.Number == l.Number {
+			break
+		}
+		all.passed[other.Link()] = true
+	}
+	return &all
+}
+
+// delivered notes that the last command has delivered a message.
+func (d *draft) delivered(as *delivery) {
+	as.left = map[script.Link]bool{}
+	for l := range d.stage.Letters() {
+		as.left[l.Link()] = true
+	}
+	d.commands[len(d.commands)-1].delivers = as
 }
 
 // comment begins a block, or goes on with the comments before its first command.

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,18 +25,29 @@ func merge(commands []command) (lines []string) {
 	return lines
 }
 
-// longest returns the line that does what the first n commands do, for the largest n for
-// which there is one.
+// longest returns a line that does what the first n commands do, for the largest n for
+// which there is one. It delivers all messages, or those on the same links: so none may
+// be passed over there.
 func longest(commands []command) (n int, line string) {
-	for n < len(commands) && commands[n].delivers != nil {
-		n++
-	}
-	for ; n > 1; n-- {
-		if line := together(commands[:n]); line != "" {
-			return n, line
+	var links []script.Link
+	passed, passesNone := map[script.Link]bool{}, true
+	for _, c := range commands {
+		if c.delivers == nil {
+			break
 		}
+		if !slices.Contains(links, c.delivers.link) {
+			links = append(links, c.delivers.link)
+		}
+		maps.Copy(passed, c.delivers.passed)
+		if slices.ContainsFunc(links, func(l script.Link) bool { return passed[l] }) {
+			break
+		}
+		n, passesNone = n+1, len(passed) == 0
 	}
-	return 1, commands[0].text
+	if n < 2 {
+		return 1, commands[0].text
+	}
+	return n, together(commands[:n], passesNone)
 }
 
 // areCopies reports whether two commands copy a message each, the second a later one:
@@ -51,35 +63,21 @@ func areCopies(one, other string) bool {
 	return number(one) < number(other)
 }
 
-// together returns the line that delivers what several commands do, in the same order;
-// empty: there is none. It tries all messages, then those on the same links: each must
-// be the first such where it was delivered, and the line counts them if others remain.
-func together(commands []command) string {
+// together returns the line that delivers what several commands do: all messages, or
+// those on the same links. It counts them if others remain.
+func together(commands []command, all bool) string {
 	var links []string
+	left := commands[len(commands)-1].delivers.left
+	remain := all && len(left) > 0
 	for _, c := range commands {
-		if l := link(*c.delivers); !slices.Contains(links, l) {
-			links = append(links, l)
+		if l := c.delivers.link; !all && !slices.Contains(links, l.String()) {
+			links = append(links, l.String())
+			remain = remain || left[l]
 		}
 	}
-	for _, words := range [][]string{nil, links} {
-		f, _ := script.ParseFilter(words) // never fails
-		if !slices.ContainsFunc(commands, func(c command) bool { return first(f, c.before) != c.delivers.Number }) {
-			line := strings.TrimSpace("deliver " + strings.Join(words, " "))
-			if first(f, commands[len(commands)-1].after) == 0 {
-				return line
-			}
-			return strings.Replace(line, "deliver", fmt.Sprintf("deliver %d", len(commands)), 1)
-		}
+	line := "deliver"
+	if remain {
+		line = fmt.Sprintf("deliver %d", len(commands))
 	}
-	return ""
-}
-
-// first returns the number of the first message that f picks; 0: none.
-func first(f script.Filter, letters []script.Letter) int {
-	for _, l := range letters {
-		if f.Picks(l.Message) {
-			return l.Number
-		}
-	}
-	return 0
+	return strings.Join(append([]string{line}, links...), " ")
 }

@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -66,13 +67,12 @@ func (t *teller) renumbered(m raft.Message) *raft.Message {
 	return &m
 }
 
-// letter returns the message that waits in the script for the given one of the run: the
-// first that says the same. If lost is true it looks among the lost, else among the
-// others.
-func (t *teller) letter(m *raft.Message, lost bool) (found script.Letter, is bool) {
-	key := t.key(t.renumbered(*m))
-	for _, l := range t.draft.stage.Letters() {
-		if l.From == m.From && l.To == m.To && slices.Contains(t.lost, l.Number) == lost && t.keyOfLetter(l) == key {
+// letter returns the message that waits in the script for that of an act: the first
+// that says the same. If lost is true it looks among the lost, else among the others.
+func (t *teller) letter(a *act, lost bool) (found script.Letter, is bool) {
+	link, key := script.Link{From: a.Message.From, To: a.Message.To}, t.keyOf(a)
+	for l := range t.draft.stage.Letters() {
+		if l.Link() == link && t.lost[l.Number] == lost && t.keyOfLetter(l) == key {
 			return l, true
 		}
 	}
@@ -83,7 +83,7 @@ func (t *teller) letter(m *raft.Message, lost bool) (found script.Letter, is boo
 // when it did in the run. If the message must be named by its number, those that are
 // lost may be what stands before it.
 func (t *teller) deliver(a *act) {
-	l, is := t.letter(a.Message, false)
+	l, is := t.letter(a, false)
 	if !is {
 		t.refuse(a, "%v arrives, which nobody has sent in the script", a.Message)
 		return
@@ -97,23 +97,26 @@ func (t *teller) deliver(a *act) {
 	if isSnapshot {
 		text += " untold"
 	}
-	before := t.draft.stage.Letters()
+	delivery := t.draft.delivery(l)
 	t.do("deliver %s", text)
 	if !isSnapshot {
-		t.draft.delivered(l, before)
+		t.draft.delivered(delivery)
 	}
 }
 
 // pick names a message: by its kind and link where it is the first such, else by its
 // number.
 func (t *teller) pick(l script.Letter) string {
-	kind := strings.TrimPrefix(fmt.Sprintf("%T", l.Body), "raft.")
-	text := fmt.Sprintf("1 %s %s->%s", kind, l.From, l.To)
-	f, _ := script.ParseFilter(strings.Fields(text)) // never fails
-	if first(f, t.draft.stage.Letters()) != l.Number {
-		return fmt.Sprintf("#%d", l.Number)
+	kind := reflect.TypeOf(l.Body)
+	for other := range t.draft.stage.Letters() {
+		if other.Number == l.Number {
+			break
+		}
+		if other.Link() == l.Link() && reflect.TypeOf(other.Body) == kind {
+			return fmt.Sprintf("#%d", l.Number)
+		}
 	}
-	return text
+	return fmt.Sprintf("1 %s %s", kind.Name(), l.Link())
 }
 
 // become tells what became of a message.
@@ -128,7 +131,7 @@ func (t *teller) become(a *act) {
 // lose notes that a message is lost, which is dropped later. A snapshot is dropped now,
 // and its sender hears of that when it did in the run.
 func (t *teller) lose(a *act) {
-	l, is := t.letter(a.Message, false)
+	l, is := t.letter(a, false)
 	if !is {
 		return // it never left: its sender's process has ended
 	}
@@ -136,31 +139,33 @@ func (t *teller) lose(a *act) {
 		t.do("drop %s untold", t.pick(l))
 		return
 	}
-	t.lost = append(t.lost, l.Number)
+	t.lost[l.Number] = true
 }
 
 // dropLost drops what was lost: all, or without what was sent to servers that are down,
 // which can wait until there is somebody again who could receive it. Where all that
 // waits on a link is dropped, the link is named, else the messages are.
 func (t *teller) dropLost(all bool) {
-	isDropped, keepsSome := map[int]bool{}, map[string]bool{} // by message; by link
-	letters := t.draft.stage.Letters()
-	for _, l := range letters {
-		_, runs := t.draft.stage.Status(l.To)
-		isDropped[l.Number] = slices.Contains(t.lost, l.Number) && (all || runs)
-		keepsSome[link(l)] = keepsSome[link(l)] || !isDropped[l.Number]
+	isDropped, keepsSome := map[int]bool{}, map[script.Link]bool{} // by message; by link
+	for l := range t.draft.stage.Letters() {
+		if t.lost[l.Number] {
+			_, runs := t.draft.stage.Status(l.To)
+			isDropped[l.Number] = all || runs
+		}
+		keepsSome[l.Link()] = keepsSome[l.Link()] || !isDropped[l.Number]
 	}
 	var links, numbers []string
-	for _, l := range letters {
-		switch {
-		case !isDropped[l.Number], slices.Contains(links, link(l)):
-		case keepsSome[link(l)]:
+	for l := range t.draft.stage.Letters() {
+		switch link := l.Link(); {
+		case !isDropped[l.Number]:
+			continue
+		case keepsSome[link]:
 			numbers = append(numbers, fmt.Sprintf("#%d", l.Number))
-		default:
-			links = append(links, link(l))
+		case !slices.Contains(links, link.String()):
+			links = append(links, link.String())
 		}
+		delete(t.lost, l.Number)
 	}
-	t.lost = slices.DeleteFunc(t.lost, func(n int) bool { return isDropped[n] })
 	for _, words := range [][]string{links, numbers} {
 		if len(words) > 0 {
 			t.draft.do("drop " + strings.Join(words, " ")) //nolint:errcheck // there is no mistake in it
@@ -168,15 +173,13 @@ func (t *teller) dropLost(all bool) {
 	}
 }
 
-func link(l script.Letter) string { return string(l.From + "->" + l.To) }
-
 // repeat tells that a copy of a message is on its way.
 func (t *teller) repeat(a *act) {
-	if l, is := t.letter(a.Message, true); is { // the copy takes the place of what was lost
-		t.lost = slices.DeleteFunc(t.lost, func(n int) bool { return n == l.Number })
+	if l, is := t.letter(a, true); is { // the copy takes the place of what was lost
+		delete(t.lost, l.Number)
 		return
 	}
-	if l, is := t.letter(a.Message, false); is {
+	if l, is := t.letter(a, false); is {
 		t.do("duplicate #%d", l.Number)
 		return
 	}

@@ -1,9 +1,6 @@
 package transcript
 
 import (
-	"slices"
-
-	"kvorum/raft"
 	"kvorum/raft/script"
 	"kvorum/raft/sim"
 )
@@ -24,13 +21,13 @@ func (t *teller) sweep() {
 // arrival returns the act that is the arrival of a message that waits, if it is the
 // next of its receiver, and the message the first on its link; 0: there is none.
 func (t *teller) arrival() int {
-	var passed []string
-	for _, l := range t.draft.stage.Letters() {
-		if slices.Contains(passed, link(l)) {
+	passed := map[script.Link]bool{}
+	for l := range t.draft.stage.Letters() {
+		if passed[l.Link()] {
 			continue
 		}
-		passed = append(passed, link(l))
-		if slices.Contains(t.lost, l.Number) {
+		passed[l.Link()] = true
+		if t.lost[l.Number] {
 			continue
 		}
 		if n := t.nextStep(l); n > 0 {
@@ -48,10 +45,6 @@ func (t *teller) nextStep(l script.Letter) int {
 	if s == nil || s.gathering {
 		return 0
 	}
-	var st raft.Status
-	if t.brief {
-		st, _ = t.draft.stage.Status(s.id)
-	}
 	afterTicks, afterAnswers := s.ticks > 0, false
 	for n := s.next; n > 0 && n < t.limit; n = t.acts[n].next {
 		a := &t.acts[n]
@@ -60,11 +53,11 @@ func (t *teller) nextStep(l script.Letter) int {
 		case a.Kind == sim.Ticked && a.isQuiet():
 			afterTicks = true
 		case t.isArrival(a, l):
-			if afterAnswers && teachesNothing(a, &st) || !afterAnswers && (!afterTicks || isIdleAnswer(a) || t.forgetsTicks(a, s)) {
+			if afterAnswers && t.teachesNothing(a, s) || !afterAnswers && (!afterTicks || isIdleAnswer(a) || t.forgetsTicks(a, s)) {
 				return n
 			}
 			return 0
-		case t.brief && teachesNothing(a, &st):
+		case t.brief && t.teachesNothing(a, s):
 			afterAnswers = true
 		default:
 			return 0

@@ -29,7 +29,7 @@ type teller struct {
 
 	draft  *draft
 	actors map[raft.ServerID]*actor
-	lost   []int             // numbers of messages that wait, and are still to be dropped
+	lost   map[int]bool      // numbers of messages that wait, and are still to be dropped
 	keys   map[int]string    // of messages that wait, by their number
 	reads  map[uint64]uint64 // the run's number of a read -> the script's
 	limit  int               // the next remark: no tick or arrival after it is told before it
@@ -42,7 +42,7 @@ func newTeller(r *Recording, w *sim.World, brief bool) *teller {
 	t := &teller{
 		acts: slices.Clone(r.acts), world: w, brief: brief,
 		draft: newDraft(), actors: map[raft.ServerID]*actor{},
-		keys: map[int]string{}, reads: map[uint64]uint64{},
+		lost: map[int]bool{}, keys: map[int]string{}, reads: map[uint64]uint64{},
 	}
 	v := w.Violation()
 	t.reading = tie(t.acts, v != nil && v.Invariant == "panic")

@@ -42,7 +42,7 @@ func (t *teller) hurry(a *act, s *actor) {
 	for n := a.next; n > 0 && n < t.limit && s.ticks < maxHurry; n = t.acts[n].next {
 		b := &t.acts[n]
 		switch {
-		case b.told || teachesNothing(b, &st):
+		case b.told || t.teachesNothing(b, s):
 		case b.Kind == sim.Ticked && b.drained && b.batch == 0 && len(b.fates) == 0:
 			b.told = true
 			s.ticks++
@@ -76,10 +76,11 @@ func isIdleAnswer(a *act) bool {
 
 // teachesNothing reports whether an act is an answer by which a leader, as it is, learns
 // nothing of the log of a follower: so it may come later as well.
-func teachesNothing(a *act, st *raft.Status) bool {
+func (t *teller) teachesNothing(a *act, s *actor) bool {
 	if !isIdleAnswer(a) {
 		return false
 	}
+	st, _ := t.draft.stage.Status(s.id)
 	answer := a.Message.Body.(raft.AppendEntriesResponse)
 	return st.Role == raft.Leader && a.Message.Term == st.Term && answer.Success && slices.ContainsFunc(st.Peers, func(p raft.PeerStatus) bool {
 		return p.ID == a.Message.From && p.State == "replicate" && p.MatchIndex >= answer.Match.Index

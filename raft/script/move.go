@@ -3,6 +3,7 @@ package script
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,14 +16,19 @@ var messageKinds = []string{
 	"AppendEntriesResponse", "InstallSnapshot", "ReadIndexRequest", "ReadIndexResponse", "TimeoutNow",
 }
 
-func kind(m raft.Message) string { return strings.TrimPrefix(fmt.Sprintf("%T", m.Body), "raft.") }
+func kind(m raft.Message) string { return reflect.TypeOf(m.Body).Name() }
+
+// Link is a way that messages go. A script writes it S1->S2.
+type Link struct{ From, To raft.ServerID }
+
+func (l Link) String() string { return string(l.From + "->" + l.To) }
 
 // Filter picks messages. An empty field picks all.
 type Filter struct {
 	Count   int   // at most so many
 	Numbers []int // as Letter has them
 	kinds   []string
-	links   []string // S1->S2
+	links   []Link
 	among   []raft.ServerID
 	untold  bool // a snapshot's sender does not hear yet that its way has ended
 }
@@ -38,7 +44,8 @@ func ParseFilter(args []string) (f Filter, err error) {
 		case notNumber == nil:
 			f.Count = n
 		case strings.Contains(arg, "->"):
-			f.links = append(f.links, arg)
+			from, to, _ := strings.Cut(arg, "->")
+			f.links = append(f.links, Link{raft.ServerID(from), raft.ServerID(to)})
 		case arg == "among":
 			f.among = serverIDs(args[i+1:])
 			return f, nil
@@ -56,7 +63,7 @@ func ParseFilter(args []string) (f Filter, err error) {
 // Picks reports whether f picks a message, however many were picked before.
 func (f Filter) Picks(m raft.Message) bool {
 	return (len(f.kinds) == 0 || slices.Contains(f.kinds, kind(m))) &&
-		(len(f.links) == 0 || slices.Contains(f.links, string(m.From+"->"+m.To))) &&
+		(len(f.links) == 0 || slices.Contains(f.links, Link{m.From, m.To})) &&
 		(f.among == nil || slices.Contains(f.among, m.From) && slices.Contains(f.among, m.To))
 }
 
@@ -75,9 +82,11 @@ func (s *Stage) move(how string, f Filter) error {
 		}
 		return nil
 	}
-	for n := 0; f.Count == 0 || n < f.Count; n++ {
-		i := slices.IndexFunc(s.net, f.picks)
-		if i < 0 {
+	for i, n := 0, 0; f.Count == 0 || n < f.Count; n++ {
+		for i < len(s.net) && !f.picks(s.net[i]) {
+			i++ // for good: what is sent meanwhile stands behind it
+		}
+		if i == len(s.net) {
 			return nil
 		}
 		m := s.net[i]

@@ -67,7 +67,7 @@ func TestMessagesAreNamedByNumber(t *testing.T) {
 	lines := []string{"cluster S1 S2 S3", "show messages", "elect S1 with S2 S3", "drop", "heartbeat S1"}
 	s, _ := performed(t, lines...)
 	numbers := func(s *Stage) (all []int) {
-		for _, l := range s.Letters() {
+		for l := range s.Letters() {
 			all = append(all, l.Number)
 		}
 		return all
@@ -83,8 +83,8 @@ func TestMessagesAreNamedByNumber(t *testing.T) {
 	if s, _ := performed(t, append(lines, "drop "+second)...); !slices.Equal(numbers(s), n[:1]) {
 		t.Errorf("drop %s: %v are left of %v", second, numbers(s), n)
 	}
-	if s, _ := performed(t, append(lines, "duplicate "+second)...); len(numbers(s)) != 3 || s.Letters()[2].To != "S3" {
-		t.Errorf("duplicate %s: %v", second, s.Letters())
+	if s, _ := performed(t, append(lines, "duplicate "+second)...); len(numbers(s)) != 3 || waiting(s)[2].To != "S3" {
+		t.Errorf("duplicate %s: %v", second, waiting(s))
 	}
 	if s, out := performed(t, append(lines, "deliver #9999")...); out != "" || !slices.Equal(numbers(s), n) {
 		t.Errorf("a message that is not there: %q, %v", out, numbers(s))
@@ -173,7 +173,7 @@ func TestAsManyMessagesAreDroppedAsThereAre(t *testing.T) {
 	for range 1100 {
 		s.send([]raft.Message{{From: "S1", To: "S2", Body: raft.TimeoutNow{}}})
 	}
-	if err := s.Do("drop"); err != nil || len(s.Letters()) != 0 {
-		t.Errorf("%v; %d are left", err, len(s.Letters()))
+	if err := s.Do("drop"); err != nil || len(waiting(s)) != 0 {
+		t.Errorf("%v; %d are left", err, len(waiting(s)))
 	}
 }

@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,8 +71,8 @@ func TestAStageIsWatchedMessageByMessage(t *testing.T) {
 		t.Errorf("printed %q, said %q", s.Printed(), said)
 	}
 	views := s.Servers()
-	if v := views[0]; v.Status.Role != raft.Leader || len(v.Log) != 1 || len(s.Letters()) != 2 {
-		t.Errorf("got %+v, and %v wait", v, s.Letters())
+	if v := views[0]; v.Status.Role != raft.Leader || len(v.Log) != 1 || len(waiting(s)) != 2 {
+		t.Errorf("got %+v, and %v wait", v, waiting(s))
 	}
 	if s.Broken() != [5]string{} {
 		t.Errorf("broken: %q", s.Broken())
@@ -87,7 +88,7 @@ func TestACopyOfAStageLeavesItAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	before := fmt.Sprintf("%+v %v", s.Servers(), s.Letters())
+	before := fmt.Sprintf("%+v %v", s.Servers(), waiting(s))
 	steps := 0
 	c := s.Copy(func() { steps++ })
 	for _, line := range []string{"propose S1 x", "persist S2", "deliver", "crash S3", "rewind"} {
@@ -95,10 +96,10 @@ func TestACopyOfAStageLeavesItAsItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if after := fmt.Sprintf("%+v %v", s.Servers(), s.Letters()); after != before || steps < 8 {
+	if after := fmt.Sprintf("%+v %v", s.Servers(), waiting(s)); after != before || steps < 8 {
 		t.Errorf("after %d steps of a copy: %s, before: %s", steps, after, before)
 	}
-	if copied := fmt.Sprintf("%+v %v", c.Servers(), c.Letters()); copied != before {
+	if copied := fmt.Sprintf("%+v %v", c.Servers(), waiting(c)); copied != before {
 		t.Errorf("the copy goes back to %s, was %s", copied, before)
 	}
 }
@@ -145,3 +146,5 @@ func TestTheFivePropertiesAreNoticed(t *testing.T) {
 		}
 	}
 }
+
+func waiting(s *Stage) []Letter { return slices.Collect(s.Letters()) }

@@ -42,6 +42,9 @@ type Letter struct {
 	raft.Message
 }
 
+// Link returns the way that it goes.
+func (l Letter) Link() Link { return Link{l.From, l.To} }
+
 // disk is a disk, and the batches that it has not finished yet. With it is what is
 // known of its server.
 type disk struct {

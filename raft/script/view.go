@@ -1,6 +1,7 @@
 package script
 
 import (
+	"iter"
 	"slices"
 
 	"kvorum/raft"
@@ -78,8 +79,8 @@ func (s *Stage) Disks(id raft.ServerID) []raft.Saved {
 }
 
 // Letters returns the messages that wait to be delivered, in the order in which
-// they were sent.
-func (s *Stage) Letters() []Letter { return slices.Clone(s.net) }
+// they were sent. No command may be performed meanwhile.
+func (s *Stage) Letters() iter.Seq[Letter] { return slices.Values(s.net) }
 
 // Printed returns what the script's file says so far of what happened.
 func (s *Stage) Printed() string { return s.out.String() }
