@@ -33,7 +33,7 @@ type Player struct {
 }
 
 // mostEvents is how far a run is played: a calm one has no end of its own. To play that
-// far takes some seconds and 50 megabytes; no chaotic run has come to half of it.
+// far takes some seconds and a hundred megabytes; no chaotic run has come to half of it.
 const mostEvents = 400_000
 
 // NewPlayer opens a run at its beginning. Errors: what is wrong with the run.
