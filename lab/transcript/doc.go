@@ -19,7 +19,7 @@
 //   - Ticks after which a core does nothing are told together, and may come after an
 //     answer that moves no timer; or they are not told at all, if the next input is the
 //     word of a leader, which resets the timer (ticks.go).
-//   - A message that is lost may wait, and be dropped later with others (net.go).
+//   - A message that is lost may wait, and be dropped later with others (lost.go).
 //   - Another seed will do if with it the core asks for as much after each input as it
 //     did: so seeds are short to write (seeds.go).
 //

@@ -3,8 +3,6 @@ package transcript
 import (
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 
 	"kvorum/raft"
 	"kvorum/raft/script"
@@ -125,51 +123,6 @@ func (t *teller) become(a *act) {
 		t.lose(a)
 	} else {
 		t.repeat(a)
-	}
-}
-
-// lose notes that a message is lost, which is dropped later. A snapshot is dropped now,
-// and its sender hears of that when it did in the run.
-func (t *teller) lose(a *act) {
-	l, is := t.letter(a, false)
-	if !is {
-		return // it never left: its sender's process has ended
-	}
-	if _, is := l.Body.(raft.InstallSnapshot); is {
-		t.do("drop %s untold", t.pick(l))
-		return
-	}
-	t.lost[l.Number] = true
-}
-
-// dropLost drops what was lost: all, or without what was sent to servers that are down,
-// which can wait until there is somebody again who could receive it. Where all that
-// waits on a link is dropped, the link is named, else the messages are.
-func (t *teller) dropLost(all bool) {
-	isDropped, keepsSome := map[int]bool{}, map[script.Link]bool{} // by message; by link
-	for l := range t.draft.stage.Letters() {
-		if t.lost[l.Number] {
-			_, runs := t.draft.stage.Status(l.To)
-			isDropped[l.Number] = all || runs
-		}
-		keepsSome[l.Link()] = keepsSome[l.Link()] || !isDropped[l.Number]
-	}
-	var links, numbers []string
-	for l := range t.draft.stage.Letters() {
-		switch link := l.Link(); {
-		case !isDropped[l.Number]:
-			continue
-		case keepsSome[link]:
-			numbers = append(numbers, fmt.Sprintf("#%d", l.Number))
-		case !slices.Contains(links, link.String()):
-			links = append(links, link.String())
-		}
-		delete(t.lost, l.Number)
-	}
-	for _, words := range [][]string{links, numbers} {
-		if len(words) > 0 {
-			t.draft.do("drop " + strings.Join(words, " ")) //nolint:errcheck // there is no mistake in it
-		}
 	}
 }
 

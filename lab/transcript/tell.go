@@ -116,7 +116,7 @@ func (t *teller) do(format string, args ...any) {
 // turn ends a block; what was lost meanwhile is dropped.
 func (t *teller) turn() {
 	if len(t.lost) > 0 {
-		t.dropLost(false)
+		t.dropLost(len(t.lost) > maxLost)
 	}
 	t.draft.turn()
 }

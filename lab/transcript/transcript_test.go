@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -161,5 +162,38 @@ func TestARunWithoutFoundersIsRefused(t *testing.T) {
 	_, w := play(t, sim.Options{Seed: 1, Calm: true}, 1)
 	if text, why := Write(&Recording{}, w); text != "" || why != "nobody founds the cluster" {
 		t.Errorf("got %q, %q", text, why)
+	}
+}
+
+// What waits is looked at with every message: so no more may wait in a long run than in
+// a short one, though a server is down and all that is sent to it is lost.
+func TestWhatIsLostDoesNotPileUp(t *testing.T) {
+	t.Parallel()
+	rec := &Recording{Title: "A server stays down"}
+	w := sim.NewWorld(sim.Options{Seed: 1, Calm: true, Clients: 3, Record: rec.Take})
+	t.Cleanup(w.Close)
+	for w.Events() < 6000 && w.Step() {
+		if w.Events() == 1000 {
+			if err := w.Crash("n3", false); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tell, lost, most := newTeller(rec, w, true), 0, 0
+	for _, a := range rec.acts {
+		if a.Kind == sim.Lost && a.Message.To == "n3" {
+			lost++
+		}
+	}
+	tell.draft.stage = script.New(func() {
+		most = max(most, len(slices.Collect(tell.draft.stage.Letters())))
+	})
+	text, why := tell.script(rec.Title)
+	if why != "" || lost < 3*maxLost || most > 2*maxLost {
+		t.Errorf("%d messages are lost, of which %d wait at once; %s", lost, most, why)
+	}
+	counted := regexp.MustCompile(`(?m)^drop (\d+ n1->n3|n1->n3|\d+ n2->n3|n2->n3)$`)
+	if n := len(counted.FindAllString(text, -1)); n < lost/maxLost-1 || n > lost/maxLost+2 {
+		t.Errorf("%d messages are lost, and %d times many are dropped", lost, n)
 	}
 }
