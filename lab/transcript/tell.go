@@ -121,11 +121,11 @@ func (t *teller) turn() {
 	t.draft.turn()
 }
 
-// say begins a block with a remark. Between what somebody does and the next command
-// nothing but a violation is said.
+// say begins a block with a remark. Between what somebody does and the next command of
+// the script nothing is said of what happens.
 func (t *teller) say(m *Remark) {
 	t.turn()
-	if !t.draft.isCommanded || m.Kind == Violation {
+	if !t.draft.isCommanded || m.Kind != Fault {
 		t.draft.comment(m.String())
 		t.draft.isCommanded = m.Kind == Command
 	}

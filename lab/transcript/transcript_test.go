@@ -197,3 +197,17 @@ func TestWhatIsLostDoesNotPileUp(t *testing.T) {
 		t.Errorf("%d messages are lost, and %d times many are dropped", lost, n)
 	}
 }
+
+// Both of two things that are done one after the other are written, also where no
+// command of the script comes between; what happens right after them is not.
+func TestThingsDoneInARowAreAllWritten(t *testing.T) {
+	t.Parallel()
+	rec, w := play(t, sim.Options{Seed: 1, Calm: true}, 300)
+	for _, m := range []Remark{{Kind: Command, Text: "cut n1 n2"}, {Text: "is cut"}, {Kind: Command, Text: "cut n2 n1"}, {Text: "is cut, too"}} {
+		rec.Say(m)
+	}
+	text, why := Write(rec, w)
+	if want := "# 0.000s: > cut n1 n2\n# 0.000s: > cut n2 n1\n"; why != "" || !strings.Contains(text, want) || strings.Contains(text, "is cut") {
+		t.Errorf("%s; there is no %q, or more: %s", why, want, text)
+	}
+}
