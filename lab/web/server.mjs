@@ -4,6 +4,9 @@
 import { svg, set, write } from "./common/dom.mjs";
 import { termColour } from "./common/terms.mjs";
 
+const WIDEST = 23; // letters of a note, so that it does not reach the next server
+const EDGE = 8; // pixels between a label and the side of the stage
+
 export function makeServer(server, chosen) {
   const group = svg("g", { class: "server", tabindex: 0, role: "button" },
     svg("circle", { class: "target" }),
@@ -39,9 +42,20 @@ export function updateServer(group, server, frame, radius, place) {
   write(vote, server.process === "down" ? "" : server.vote ? `vote ${server.vote}` : "no vote");
   const outward = Math.sin(place.angle) < -0.2 ? -1 : 1; // above the upper ones, below the others
   set(role, "y", outward * (radius + 22) + 4);
-  write(role, roleOf(server));
+  label(role, roleOf(server), place);
   set(note, "y", outward * (radius + 38) + 4);
-  write(note, noteOf(server, frame));
+  label(note, noteOf(server, frame), place);
+}
+
+// label writes words above or below a server, within the stage: left and right are the
+// pixels from the server's middle to its sides.
+function label(text, words, { left = Infinity, right = Infinity }) {
+  if (text.textContent !== words) {
+    write(text, words);
+    text.half = words === "" ? 0 : text.getComputedTextLength() / 2 + EDGE;
+  }
+  const { half = 0 } = text;
+  set(text, "x", Math.max(0, half - left) - Math.max(0, half - right));
 }
 
 function roleOf(server) {
@@ -59,7 +73,9 @@ function noteOf(server, frame) {
   if (server.clock < 0.9 || server.clock > 1.1) notes.push(`clock ×${server.clock}`);
   const asked = frame.operations.filter((o) => o.at === server.id && o.state === "waits");
   if (asked.length > 0) notes.push(`${asked.at(-1).text}${asked.length > 1 ? ` and ${asked.length - 1} more` : ""} …`);
-  return notes.join(", ");
+  while (notes.length > 1 && notes.join(", ").length > WIDEST) notes.pop();
+  const all = notes.join(", ");
+  return all.length > WIDEST ? `${all.slice(0, WIDEST - 1)}…` : all;
 }
 
 function inWords(s) {

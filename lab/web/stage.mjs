@@ -11,10 +11,13 @@ import { knife } from "./knife.mjs";
 
 const FAREWELL = 350; // milliseconds for which a message that is gone is still seen,
 const FAREWELLS = 30; // if no more are: where time flies, nobody could follow them
+const LABELS = 56; // pixels that a server's two labels take above or below it
+const SHORT = 110; // pixels of a link on which "ms" would be too much
 
 export class Stage {
   #svg; #frame = null; #places = new Map(); #radius = 40;
-  #mesh = svg("g", { class: "mesh" }); #links = svg("g", { class: "links" });
+  #gone = new Map(); // places of servers that are gone, to or from which messages are on their way
+  #mesh = svg("g", { class: "mesh" }); #links = svg("g", { class: "links" }); #names = svg("g", { class: "names" });
   #messages = svg("g", { class: "messages" }); #servers = svg("g", { class: "servers" });
   #flights = new Map(); // by number: {message, element, at: from 0 to 1, leaves: when it was gone, lost}
   #queues = new Map(); // by link: how many messages are on it
@@ -23,7 +26,7 @@ export class Stage {
   constructor(root, on) {
     this.#svg = root;
     this.on = on;
-    root.append(this.#mesh, this.#links, this.#messages, this.#servers);
+    root.append(this.#mesh, this.#names, this.#links, this.#messages, this.#servers);
     knife(root, () => this.#places, on.split);
     new ResizeObserver(() => { if (this.#frame) this.show(this.#frame); }).observe(root);
   }
@@ -39,8 +42,24 @@ export class Stage {
     });
     keep(this.#links, frame.links.filter((l) => this.#places.has(l.from) && this.#places.has(l.to)),
       (l) => `${l.from}>${l.to}`, makeLink, (element, l) => this.#updateLink(element, l));
+    this.#remember(frame);
     this.#follow(frame);
   }
+
+  // remember gives those that are gone, but of which messages tell, names in the middle.
+  #remember(frame) {
+    const told = new Set(frame.messages.flatMap((m) => [m.from, m.to]));
+    const gone = frame.servers.filter((s) => s.process === "gone" && told.has(s.id));
+    const { width: w, height: h } = this.#svg.viewBox.baseVal;
+    this.#gone = new Map(gone.map((s, i) => [s.id, { x: w / 2 + (i - (gone.length - 1) / 2) * 80, y: h / 2 }]));
+    keep(this.#names, gone, (s) => s.id, (s) => svg("text", { dy: "0.35em" }, `${s.id}, gone`), (name, s) => {
+      const { x, y } = this.#placeOf(s.id);
+      set(name, "x", x.toFixed(1));
+      set(name, "y", y.toFixed(1));
+    });
+  }
+
+  #placeOf(id) { return this.#places.get(id) ?? this.#gone.get(id); }
 
   // follow begins and ends the flights of messages.
   #follow(frame) {
@@ -100,7 +119,7 @@ export class Stage {
       const { message: m, element } = flight;
       if (flight.leaves) {
         const share = (performance.now() - flight.leaves) / FAREWELL;
-        if (share >= 1 || !this.#places.has(m.from) || !this.#places.has(m.to)) {
+        if (share >= 1 || !this.#placeOf(m.from) || !this.#placeOf(m.to)) {
           element.remove();
           this.#flights.delete(number);
           continue;
@@ -120,7 +139,7 @@ export class Stage {
     const link = linkOf(m), all = this.#queues.get(link) ?? 1;
     const before = queues.get(link) ?? 0; // a script's messages wait in a row
     queues.set(link, before + 1);
-    const a = this.#places.get(m.from), b = this.#places.get(m.to);
+    const a = this.#placeOf(m.from), b = this.#placeOf(m.to);
     const room = a && b ? Math.hypot(b.x - a.x, b.y - a.y) - 2 * this.#radius - 20 : 1;
     const apart = Math.min(30 / room, 0.9 / all);
     flight.aside = apart * room < 24 ? (before % 2) * 18 : 0;
@@ -129,11 +148,22 @@ export class Stage {
   }
 
   #move({ message: m, element, at, aside = 0 }) {
-    const a = this.#places.get(m.from), b = this.#places.get(m.to);
+    const a = this.#placeOf(m.from), b = this.#placeOf(m.to);
     set(element, "hidden", !a || !b);
     if (!a || !b) return;
     const { x, y } = along(a, b, this.#radius + 10, at, 9 + aside);
     element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+  }
+
+  // roomFor is the place for a box of that size, by a side of the stage, where it covers
+  // the least of the servers: {left, top}.
+  roomFor(width, height) {
+    const { width: w, height: h } = this.#svg.viewBox.baseVal, reach = this.#radius + 8;
+    const shared = (lo, hi, from, to) => Math.max(0, Math.min(hi, to) - Math.max(lo, from));
+    const lefts = [10, w - width - 10, (w - width) / 2], tops = [10, h - height - 10];
+    const covers = ({ left, top }) => [...this.#places.values()].reduce((area, { x, y }) =>
+      area + shared(x - reach, x + reach, left, left + width) * shared(y - reach, y + reach, top, top + height), 0);
+    return tops.flatMap((top) => lefts.map((left) => ({ left: Math.max(0, left), top }))).reduce((best, each) => (covers(each) < covers(best) ? each : best));
   }
 
   // element of the server id, or of the message number, if there is one.
@@ -141,14 +171,14 @@ export class Stage {
   messages() { return [...this.#flights.values()].filter((f) => !f.leaves).map((f) => f.element); }
 
   #place(servers) {
-    const { clientWidth: width, clientHeight: height } = this.#svg.parentElement;
+    const { width, height } = this.#svg.getBoundingClientRect();
     const w = Math.max(width, 200), h = Math.max(height, 200);
     set(this.#svg, "viewBox", `0 0 ${w} ${h}`);
     this.#radius = Math.max(30, Math.min(44, Math.min(w, h) * (servers.length > 5 ? 0.08 : 0.1)));
     const angles = servers.map((_, i) => ((i / servers.length) - (servers.length === 2 ? 0.5 : 0.25)) * 2 * Math.PI);
-    const ry = h / 2 - this.#radius - 44, rx = Math.min(w / 2 - this.#radius - 30, ry * 1.6);
+    const ry = h / 2 - this.#radius - LABELS, rx = Math.min(w / 2 - this.#radius - 30, ry * 1.6);
     const xs = fill(angles.map(Math.cos), w / 2, rx), ys = fill(angles.map(Math.sin), h / 2, ry);
-    this.#places = new Map(servers.map((s, i) => [s.id, { x: xs[i], y: ys[i], angle: angles[i] }]));
+    this.#places = new Map(servers.map((s, i) => [s.id, { x: xs[i], y: ys[i], angle: angles[i], left: xs[i], right: w - xs[i] }]));
   }
 
   #line(line, from, to) {
@@ -162,9 +192,10 @@ export class Stage {
     const [line, sign] = group.children;
     set(group, "data-cut", link.cut);
     for (const [name, value] of [["x1", start.x], ["y1", start.y], ["x2", end.x], ["y2", end.y]]) set(line, name, value.toFixed(1));
-    const at = along(a, b, this.#radius + 10, 0.38);
+    const short = Math.hypot(end.x - start.x, end.y - start.y) < SHORT;
+    const at = along(a, b, this.#radius + 10, short ? 0.5 : 0.38);
     set(sign, "transform", `translate(${at.x.toFixed(1)} ${at.y.toFixed(1)})`);
-    write(sign, link.cut ? "✕" : `+${Math.round(link.slow)} ms`);
+    write(sign, link.cut ? "✕" : `+${Math.round(link.slow)}${short ? "" : " ms"}`);
   }
 }
 

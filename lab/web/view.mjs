@@ -36,9 +36,12 @@ export class View {
 
   draw(now, passed) { this.stage.draw(now, passed); }
 
-  // tip shows a message's fields beside the stage; null: none.
+  // tip shows a message's fields where they cover little; null: none.
   tip(message) {
     set(this.#tip, "hidden", !message);
-    if (message) this.#tip.replaceChildren(el("b", {}, `${message.type}`), ` ${message.from} → ${message.to}, term ${message.term}`, fieldsOf(message));
+    if (!message) return;
+    this.#tip.replaceChildren(el("b", {}, message.type), `${message.from} → ${message.to}, term ${message.term}`, fieldsOf(message));
+    const { left, top } = this.stage.roomFor(this.#tip.offsetWidth, this.#tip.offsetHeight);
+    this.#tip.style.transform = `translate(${left}px, ${top}px)`;
   }
 }
