@@ -53,7 +53,7 @@ function inRun(s, frame) {
       s.config.learners.includes(s.id) ? { words: "Promote", line: `promote ${s.id}` } : { words: "Add", line: `add ${s.id}` },
       { words: "Remove", line: `remove ${s.id}` }]],
     others.length > 0 && ["links, pressed: cut", others.flatMap((o) => [cut(frame, s.id, o.id), cut(frame, o.id, s.id)])],
-    others.length > 0 && ["links, pressed: slow", others.map((o) => slow(frame, s.id, o.id))],
+    others.length > 0 && ["links, pressed: slow", others.flatMap((o) => [slow(frame, s.id, o.id), slow(frame, o.id, s.id)])],
   ].filter(Boolean);
 }
 
@@ -68,9 +68,9 @@ function cut(frame, from, to) {
   return { words: `${from}→${to}`, line: is ? `heal ${from}->${to}` : `cut ${from}->${to}`, pressed: is };
 }
 
-function slow(frame, a, b) {
-  const is = frame.links.some((l) => l.from === a && l.to === b && l.slow > 0);
-  return { words: `${a}–${b}`, line: `slow ${a} ${b} ${is ? 0 : 200}`, pressed: is };
+function slow(frame, from, to) {
+  const is = frame.links.some((l) => l.from === from && l.to === to && l.slow > 0);
+  return { words: `${from}→${to}`, line: `slow ${from}->${to} ${is ? 0 : 200}`, pressed: is };
 }
 
 // ASKS are what a client may ask of a server: a button's words, and the line that

@@ -6,9 +6,16 @@ import { SIGNS as SERVERS } from "./server.mjs";
 import { svg } from "./common/dom.mjs";
 
 const dialog = (name) => document.getElementById(`${name}-dialog`);
-export const open = (name) => { if (!dialog(name).open) dialog(name).showModal(); };
+let pause; // the run: what a dialog tells or takes away stands still, and nobody sees what is behind it
 
-export function prepare() {
+export function open(name) {
+  if (dialog(name).open) return;
+  pause();
+  dialog(name).showModal();
+}
+
+export function prepare(pauseRun) {
+  pause = pauseRun;
   for (const each of document.querySelectorAll("dialog")) {
     each.querySelector(".close").addEventListener("click", () => each.close());
     each.addEventListener("click", (event) => { if (event.target === each) each.close(); });
@@ -36,15 +43,19 @@ function split(title) {
   return at < 0 || at > 40 ? [title, ""] : [title.slice(0, at), title.slice(at + 2)];
 }
 
+const FALLS = "In a run that is known, in which something falls";
+const OPEN = "In the run on the page, in which perhaps nothing falls";
+
 // fillRules lists the bug zoo, and breaks the rule that is chosen by breakRule(mutation).
 export function fillRules(mutations, breakRule) {
   const list = document.getElementById("mutations"), filter = document.getElementById("filter");
   const show = () => {
     const word = filter.value.trim().toLowerCase();
-    list.replaceChildren(...mutations.filter((m) => `${m.name} ${m.rule} ${m.violates} ${m.precedent}`.toLowerCase().includes(word)).map((m) =>
-      el("li", {}, el("button", { "data-mutation": m.name, onclick: () => { dialog("break").close(); breakRule(m); } },
-        el("b", {}, m.name.replaceAll("-", " ")), el("span", {}, m.rule), m.precedent && el("small", {}, m.precedent)))));
+    const found = Map.groupBy(mutations.filter((m) => `${m.name} ${m.rule} ${m.violates} ${m.precedent}`.toLowerCase().includes(word)), (m) => (m.link || m.scenario ? FALLS : OPEN));
+    list.replaceChildren(...[FALLS, OPEN].filter((words) => found.has(words)).flatMap((words) => [el("li", { class: "heading" }, words), ...found.get(words).map(choice)]));
   };
+  const choice = (m) => el("li", {}, el("button", { "data-mutation": m.name, onclick: () => { dialog("break").close(); breakRule(m); } },
+    el("b", {}, m.name.replaceAll("-", " ")), el("span", {}, m.rule), m.precedent && el("small", {}, m.precedent)));
   filter.addEventListener("input", show);
   set(document.getElementById("building"), "hidden", mutations.every((m) => m.ready));
   show();
@@ -69,10 +80,27 @@ export function fillShare(take) {
     if (!kind) return;
     write(shown, "");
     write(said, "Writing it…"); // a script of a long run is played, too, to see that it is true
-    const { text, why } = await take(kind).catch((error) => ({ text: "", why: error.message }));
+    const taken = take(kind).catch((error) => ({ text: "", why: error.message }));
+    const copying = copy(taken); // at once: after some seconds browsers no longer believe that it was clicked
+    const { text, why } = await taken;
     write(shown, text);
     if (!text) { write(said, why); return; }
-    const copied = await navigator.clipboard.writeText(text).then(() => true, () => false);
+    const copied = await copying;
     write(said, copied ? "Copied." : "Here it is, to be copied by hand.");
   });
+}
+
+// copy puts the text that is promised into the clipboard, and reports whether it could.
+async function copy(taken) {
+  const promised = taken.then(({ text }) => {
+    if (!text) throw new Error("there is nothing to copy");
+    return new Blob([text], { type: "text/plain" });
+  });
+  promised.catch(() => {});
+  try {
+    await navigator.clipboard.write([new ClipboardItem({ "text/plain": promised })]);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -46,9 +46,10 @@ export class Inspector {
     const shown = JSON.stringify(about.deeds);
     if (this.#done === shown || deeds.contains(document.activeElement?.closest("input") ?? null)) return;
     this.#done = shown;
-    const focused = deeds.contains(document.activeElement) && document.activeElement;
+    const buttons = () => [...deeds.querySelectorAll("button:enabled, input")];
+    const focused = document.activeElement, place = buttons().indexOf(focused);
     deeds.replaceChildren(...about.deeds.map(([name, list]) => el("div", {}, name && el("h3", {}, name), el("div", { class: "row" }, list.map((deed) => this.#deed(deed))))));
-    if (focused) (deeds.querySelector(`[data-line="${CSS.escape(focused.dataset.line ?? "")}"]`) ?? this.#card.querySelector("button"))?.focus();
+    if (place >= 0) (buttons().find((button) => button.dataset.line === focused.dataset.line) ?? buttons()[place] ?? this.#card.querySelector("button")).focus();
   }
 
   #open(chosen, element) {

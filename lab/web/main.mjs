@@ -196,6 +196,7 @@ $("back").addEventListener("click", () => player.step(-1));
 $("step").addEventListener("click", () => player.step(1));
 $("play").addEventListener("click", () => player.play());
 $("undo").addEventListener("click", undo);
+$("server").addEventListener("click", () => say("server"));
 $("trouble").querySelector("button").onclick = beginAnew;
 for (const [button, name] of [["choose", "choose"], ["break", "break"], ["share", "share"], ["keys", "keys"]]) $(button).addEventListener("click", () => dialogs.open(name));
 
@@ -216,7 +217,7 @@ listen({
   Escape: () => { inspector.close(); document.activeElement?.blur(); },
 });
 
-dialogs.prepare();
+dialogs.prepare(() => player.play(false));
 dialogs.fillSigns(KEYS);
 dialogs.fillChooser(hello.scenarios, begin);
 dialogs.fillRules(mutations, (mutation) => comparison.begin(mutation));
