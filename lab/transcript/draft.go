@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"kvorum/raft"
 	"kvorum/raft/script"
 )
 
@@ -17,9 +18,24 @@ type draft struct {
 	isCommanded bool // the last of the comments is what somebody did, and no command follows yet
 	commands    []command
 	panicked    string // what a core said that gave up, in the last command
+
+	statuses map[raft.ServerID]raft.Status // that were asked for since the last command
 }
 
-func newDraft() *draft { return &draft{stage: script.New(nil)} }
+func newDraft() *draft {
+	return &draft{stage: script.New(nil), statuses: map[raft.ServerID]raft.Status{}}
+}
+
+// status returns what a server says of itself. It is not asked twice between two
+// commands: much is looked for that does not come next.
+func (d *draft) status(id raft.ServerID) raft.Status {
+	st, known := d.statuses[id]
+	if !known {
+		st, _ = d.stage.Status(id)
+		d.statuses[id] = st
+	}
+	return st
+}
 
 // command is a line of a block. One that delivers a single message may be merged with
 // others.
@@ -53,6 +69,7 @@ func (d *draft) hasRoom() bool {
 // do performs a command, and writes it.
 func (d *draft) do(line string) (err error) {
 	d.commands = append(d.commands, command{text: line})
+	clear(d.statuses)
 	defer func() {
 		if p := recover(); p != nil { // the core names broken properties itself
 			d.panicked = fmt.Sprint(p)

@@ -35,7 +35,7 @@ const maxHurry = 8
 // hurry takes a leader's next ticks, too, with which it does nothing but send: the
 // answers that come between may come after them, if they teach it nothing.
 func (t *teller) hurry(a *act, s *actor) {
-	st, _ := t.draft.stage.Status(s.id)
+	st := t.draft.status(s.id)
 	if st.Role != raft.Leader || s.gathering || a.batch != 0 {
 		return
 	}
@@ -80,7 +80,7 @@ func (t *teller) teachesNothing(a *act, s *actor) bool {
 	if !isIdleAnswer(a) {
 		return false
 	}
-	st, _ := t.draft.stage.Status(s.id)
+	st := t.draft.status(s.id)
 	answer := a.Message.Body.(raft.AppendEntriesResponse)
 	return st.Role == raft.Leader && a.Message.Term == st.Term && answer.Success && slices.ContainsFunc(st.Peers, func(p raft.PeerStatus) bool {
 		return p.ID == a.Message.From && p.State == "replicate" && p.MatchIndex >= answer.Match.Index
@@ -96,7 +96,7 @@ func (t *teller) forgetsTicks(a *act, s *actor) bool {
 	}
 	switch a.Message.Body.(type) {
 	case raft.AppendEntries, raft.InstallSnapshot:
-		st, _ := t.draft.stage.Status(s.id)
+		st := t.draft.status(s.id)
 		return st.Role != raft.Leader && a.Message.Term >= st.Term && st.Config.IsVoter(s.id)
 	}
 	return false
