@@ -90,6 +90,26 @@ func TestServerThatIsKilledIsSeenWithinTwoSecondsAndWhenItIsBack(t *testing.T) {
 	}
 }
 
+// TestALoneSecondIsSeenInItsChart draws a line of one value with the points of the
+// dashboard's, and counts the pixels.
+func TestALoneSecondIsSeenInItsChart(t *testing.T) {
+	chromium(t)
+	p := openDashboard(t, startCluster(t)[0], desk)
+	const drawn = `import("./charts.mjs").then(({ lone }) => {
+		const points = { show: false, filter: lone, size: 5, fill: "#ff0000" };
+		const chart = new uPlot({ width: 300, height: 200, series: [{}, { stroke: "#ff0000", points }] }, [[1, 2, 3, 4, 5], [null, 3, null, null, null]], document.body);
+		return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))).then(() => {
+			const { width, height } = chart.ctx.canvas, pixels = chart.ctx.getImageData(0, 0, width, height).data;
+			let red = 0;
+			for (let i = 0; i < pixels.length; i += 4) red += pixels[i] === 255 && pixels[i + 1] === 0 && pixels[i + 3] > 0;
+			return red;
+		});
+	})`
+	if red := ask[int](p, drawn); red == 0 {
+		t.Error("a value without neighbours is not drawn")
+	}
+}
+
 func TestServerThatHangsIsSeenWithinTwoSeconds(t *testing.T) {
 	chromium(t)
 	all := startCluster(t)

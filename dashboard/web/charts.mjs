@@ -92,13 +92,20 @@ function makeChart(place, title, lines, write, incrs) {
     series: [
       { label: "", value: (_, t) => t ? new Date(t * 1000).toLocaleTimeString("en-GB") : "" },
       ...lines.map((line) => ({
-        label: line.label, stroke: style(line.color), width: 1.75, dash: line.dash, points: { show: false },
+        label: line.label, stroke: style(line.color), width: 1.75, dash: line.dash, points: { show: false, filter: lone, size: 5, fill: style(line.color) },
         value: (u, v, i) => { const shown = v ?? last(u, i); return shown == null ? "–" : write(shown); },
       })),
     ],
     hooks: { drawAxes: [drawTerms] },
   }, [[0], ...lines.map(() => [null])], box);
   return { chart, lines };
+}
+
+// lone are the indexes of a line's values that nothing joins to another: without a point
+// of its own such a value would not be seen.
+export function lone(chart, line) {
+  const values = chart.data[line];
+  return [...values.keys()].filter((i) => values[i] != null && values[i - 1] == null && values[i + 1] == null);
 }
 
 // pattern names the dashes of a line for its mark in the legend.
