@@ -91,3 +91,15 @@ func TestAnEngineThatHangsOrBreaksDownIsBegunAnew(t *testing.T) {
 		p.close()
 	}
 }
+
+// TestWhatALinkCannotDoAndWhatIsForgottenIsSaid opens a run with a server that is not
+// there, and acts before what was done later.
+func TestWhatALinkCannotDoAndWhatIsForgottenIsSaid(t *testing.T) {
+	t.Parallel()
+	p := openLab(t, "seed=1&servers=3&at=200&do=100:crash+n9;150:set+x+1;160:set+x+2", desk)
+	p.until(`document.querySelector("#answer").textContent.includes("crash n9") && "bad" in document.querySelector("#answer").dataset`)
+	p.click("#start")
+	p.until(moment + " === 0")
+	p.say("crash n1")
+	p.until(`document.querySelector("#answer").textContent.includes("forgotten: ")`)
+}
