@@ -177,22 +177,34 @@ func (p *page) click(selector string) {
 	}
 }
 
-// keys types, each name as in package kb or a letter.
+// keys presses keys one after another, each named as in package kb or by its letter.
 func (p *page) keys(keys ...string) {
 	p.t.Helper()
 	for _, key := range keys {
-		p.do(chromedp.KeyEvent(key))
+		if len(key) == 1 && key > " " {
+			p.press(key, "", key)
+		} else {
+			p.do(chromedp.KeyEvent(key))
+		}
 	}
 }
 
-// enter presses Enter as a keyboard does: who handles the key keeps what it would
-// have typed from whatever has the focus then. The events of keys are not so bound.
 func (p *page) enter() {
 	p.t.Helper()
-	press := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", WindowsVirtualKeyCode: 13}
-	p.check(call(p.ctx, input.DispatchKeyEvent, press))
-	press.Type, press.Text = input.DispatchKeyEventTypeKeyUp, ""
-	p.check(call(p.ctx, input.DispatchKeyEvent, press))
+	p.press("Enter", "Enter", "\r")
+}
+
+// press presses a key as a keyboard does: who handles the key keeps what it would have
+// typed from whatever has the focus then. The events of package chromedp are not so bound.
+func (p *page) press(key, code, text string) {
+	p.t.Helper()
+	event := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key, Code: code, Text: text}
+	if code == "Enter" {
+		event.WindowsVirtualKeyCode = 13
+	}
+	p.check(call(p.ctx, input.DispatchKeyEvent, event))
+	event.Type, event.Text = input.DispatchKeyEventTypeKeyUp, ""
+	p.check(call(p.ctx, input.DispatchKeyEvent, event))
 }
 
 // set gives a field of the page a value, as a choice does.
