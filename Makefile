@@ -34,7 +34,7 @@ lab: build ## watch, rewind and break the real Raft in a browser, at http://127.
 run: build ## three servers on this machine, data in ./kvorum-demo (until Ctrl-C)
 	bin/kvorum demo
 
-test: ## every test (3 min; those of the pages need Chromium)
+test: ## every test (just under 5 min; those of the pages need Chromium)
 	go test ./...
 	cd bench && go test ./...
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || echo "left out: the tests of the lab and the dashboard in a browser, which need Chromium (apt-get install chromium)"
