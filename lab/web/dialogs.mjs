@@ -1,9 +1,8 @@
 // The dialogs: what to play, which rule to break, what to take away, keys and signs.
-import { el, set, write } from "./common/dom.mjs";
+import { el, set, svg, write } from "./common/dom.mjs";
 import { SIGNS as MESSAGES, drawSign } from "./messages.mjs";
 import { SIGNS as CELLS, sample } from "./logs.mjs";
 import { SIGNS as SERVERS } from "./server.mjs";
-import { svg } from "./common/dom.mjs";
 
 const dialog = (name) => document.getElementById(`${name}-dialog`);
 let pause; // the run: what a dialog tells or takes away stands still, and nobody sees what is behind it
