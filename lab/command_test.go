@@ -219,7 +219,7 @@ func TestWhatIsDoneTwiceIsAMistake(t *testing.T) {
 func TestAWordBecomesWhatMayStandThere(t *testing.T) {
 	t.Parallel()
 	p, _, _ := ledRun(t)
-	for line, want := range map[string]string{
+	expectCompletions(t, p, map[string]string{
 		"cra":                      "crash",
 		"crash n":                  "n1 n2 n3",
 		"crash n1 ":                "unsynced",
@@ -249,21 +249,22 @@ func TestAWordBecomesWhatMayStandThere(t *testing.T) {
 		"help hea":                 "heartbeat heal",
 		"propose ":                 "n1 n2 n3",
 		"set x 1 at n1 and more x": "",
-	} {
-		if got := strings.Join(p.Complete(line), " "); got != want {
-			t.Errorf("%q may become %q, want %q", line, got, want)
-		}
-	}
+	})
 	story := openStory(t, "section-5.2-election")
 	seek(t, story, 1)
-	for line, want := range map[string]string{
+	expectCompletions(t, story, map[string]string{
 		"config S1 S":         "S1 S2 S3 S4",
 		"config S1 S1 ":       "S2 S3 S4 learners",
 		"compact S1 upto 3 k": "keep",
 		"disk S1 term=1 ":     "log=T.T.T",
-	} {
-		if got := strings.Join(story.Complete(line), " "); got != want {
-			t.Errorf("%q of a story may become %q, want %q", line, got, want)
+	})
+}
+
+func expectCompletions(t *testing.T, p *Player, wants map[string]string) {
+	t.Helper()
+	for line, want := range wants {
+		if got := strings.Join(p.Complete(line), " "); got != want {
+			t.Errorf("%q may become %q, want %q", line, got, want)
 		}
 	}
 }
